@@ -1,0 +1,87 @@
+"""Operations: a journaled plan, its steps and marks, and the lease under which it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+OPERATION_STATUSES = ("pending", "running", "paused", "interrupted", "done", "failed", "rolled_back")
+OPEN_STATUSES = ("pending", "running", "paused", "interrupted")
+STEP_STATUSES = ("todo", "started", "done", "undoing", "undone", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """A step as it is saved and shown: the name selects the class, ``params`` are its fields (JSON-safe)."""
+
+    name: str
+    params: Mapping[str, Any]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be done, decided once. ``pivot`` is the index of the step after whose success there is only forward.
+
+    ``changes`` are lines for people (``+ container ...``), ``warnings`` likewise. Resume reads the steps back and never re-plans.
+    """
+
+    kind: str
+    tenant: str
+    steps: tuple[PlannedStep, ...]
+    pivot: int
+    changes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    name: str
+    status: str = "todo"
+    started_at: datetime | None = None
+    duration_ms: int | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A plan under way or ended. ``direction`` is forward, or back once an undo has begun."""
+
+    id: str
+    kind: str
+    tenant: str
+    host: str
+    status: str
+    plan: Plan
+    steps: tuple[StepRecord, ...]
+    started_at: datetime
+    finished_at: datetime | None = None
+    direction: str = "forward"
+    result: Mapping[str, Any] = field(default_factory=dict)
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a lease: a process (pid with its start time, so that a reused pid is not mistaken) on a machine."""
+
+    owner: str  # operating-system user
+    machine: str
+    pid: int
+    process_started: int  # clock ticks since boot, from /proc/PID/stat
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Exclusive right to change ``resource`` (``tenant:acme``, ``edge:local``) until ``expires_at``, renewed by heartbeat."""
+
+    resource: str
+    holder: Holder
+    operation: str | None
+    why: str
+    acquired_at: datetime
+    expires_at: datetime
+    child: int | None = None  # pid of an outside program that must be ended before someone else takes over
+    child_started: int | None = None

@@ -1,0 +1,1 @@
+"""DO: one small frozen dataclass per deed, ``do`` beside ``undo``."""

@@ -1,0 +1,1 @@
+"""One method per verb: observe, plan, run, report."""
