@@ -1,0 +1,291 @@
+#!/bin/sh
+# engine.sh [--images] [--check]: make sure that a Docker engine, compose v2 and buildx answer.
+#
+#   --images   also what building the local image set needs (mmdebstrap)
+#   --check    only say what is there or missing; install and start nothing
+#   ENGINE=no  the same as --check
+#
+# Uses the engine that answers, wherever DOCKER_HOST or the docker context points. Otherwise, on Debian and as root, it
+# installs Debian's packages and starts the engine, with or without systemd. Safe to run again, and twice at once.
+# Exit: 0 all is there; 7 something is missing: one line says what, one line says what to do.
+set -eu
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+export PATH LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
+
+SETUP_LOG=${LOOMA_SETUP_LOG:-/var/log/looma-setup.log}
+ENGINE_LOG=${LOOMA_ENGINE_LOG:-/var/log/dockerd.log}
+ENGINE_PID=/var/run/docker.pid
+ENGINE_PACKAGES="docker.io docker-cli docker-compose docker-buildx"
+KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
+images=no
+change=yes
+scratch=
+
+say() { echo "engine: $*"; }
+
+# fail WHAT HINT
+fail() {
+    echo "engine: $1" >&2
+    echo "hint: $2" >&2
+    exit 7
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+is_root() { [ "$(id -u)" = 0 ]; }
+is_debian() { have apt-get && [ "$(. /etc/os-release && echo "$ID")" = debian ]; }
+codename() { (. /etc/os-release && echo "${VERSION_CODENAME:-sid}"); }
+
+# Run a step whose output only matters when it fails: WHAT COMMAND...
+logged() {
+    what=$1
+    shift
+    if ! "$@" >>"$SETUP_LOG" 2>&1; then
+        tail -n 5 "$SETUP_LOG" >&2
+        fail "$what failed (the lines above are the end of $SETUP_LOG)" "mend that and run this again, or install Docker Engine 20.10+ with the compose plugin by hand"
+    fi
+}
+
+# --- what is there ----------------------------------------------------------------------------------------------------
+
+engine_version() { have docker && timeout 20 docker version --format '{{.Server.Version}}' 2>/dev/null; }
+engine_answers() { [ -n "$(engine_version)" ]; }
+compose_version() { docker compose version --short 2>/dev/null | sed 's/^v//' | grep -E '^([2-9]|[1-9][0-9])\.'; }
+buildx_version() { docker buildx version 2>/dev/null | sed -n 's/^[^ ]* v\{0,1\}\([0-9][^ ]*\).*/\1/p'; }
+plugins_missing() {
+    compose_version >/dev/null || echo docker-compose
+    [ -n "$(buildx_version)" ] || echo docker-buildx
+}
+
+# Where another engine than this machine's own is meant, nothing is ever installed in its stead.
+foreign_engine() {
+    case ${DOCKER_HOST:-} in
+        unix:///var/run/docker.sock | unix:///run/docker.sock) return 1 ;;
+        ?*) echo "$DOCKER_HOST"; return ;;
+    esac
+    context=$(have docker && docker context show 2>/dev/null) || return 1
+    [ -n "$context" ] && [ "$context" != default ] && echo "docker context $context"
+}
+
+may_not_use_socket() { [ -S /var/run/docker.sock ] && ! [ -w /var/run/docker.sock ]; }
+
+# --- apt --------------------------------------------------------------------------------------------------------------
+
+# Other people's broken sources must not stop us: what counts is whether the packages can then be had.
+refresh_package_lists() { apt-get update -qq "$@" >>"$SETUP_LOG" 2>&1 || true; }
+
+install_packages() { apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@"; }
+
+has_candidate() { apt-cache policy "$1" 2>/dev/null | grep -q '^  Candidate: [^(]'; }
+
+# The Debian mirror this machine itself uses; the lists may never have been fetched.
+debian_mirror() {
+    # shellcheck disable=SC2016
+    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $(codename)" 'Component: main' | head -n 1
+}
+
+# Compose v2 came to Debian with trixie; a release since then has it itself.
+suite_with_compose() {
+    case $(codename) in
+        bookworm) echo trixie ;;
+        buster | bullseye) return 1 ;;
+        *) codename ;;
+    esac
+}
+
+need_suite() {
+    suite=$(suite_with_compose) || fail "Debian $(codename) is too old for Debian's packages of compose v2 (libc6 2.34 is needed)" "install Docker Engine with its compose plugin by hand, or upgrade to Debian 12 or later"
+    mirror=$(debian_mirror)
+    [ -n "$mirror" ] || { is_root && refresh_package_lists; mirror=$(debian_mirror); }
+    [ -n "$mirror" ] || fail "apt knows no Debian mirror" "add one to /etc/apt/sources.list.d and run apt-get update"
+}
+
+source_line() { echo "deb [signed-by=$KEYRING] $mirror $suite main"; }
+
+# Only these four packages may come from the newer suite: everything else keeps its own.
+pin_newer_suite() {
+    [ "$suite" != "$(codename)" ] || return 0
+    source_line >/etc/apt/sources.list.d/looma-engine.list
+    cat >/etc/apt/preferences.d/looma-engine <<PIN
+Package: *
+Pin: release n=$suite
+Pin-Priority: -1
+
+Package: $ENGINE_PACKAGES
+Pin: release n=$suite
+Pin-Priority: 600
+PIN
+}
+
+# --- the engine -------------------------------------------------------------------------------------------------------
+
+install_engine() {
+    need_suite
+    say "no engine is installed: installing Debian's $ENGINE_PACKAGES ($suite)"
+    pin_newer_suite
+    if has_candidate containerd && [ "$suite" != "$(codename)" ]; then
+        refresh_package_lists -o Dir::Etc::sourcelist=sources.list.d/looma-engine.list -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0
+    else
+        refresh_package_lists
+    fi
+    # shellcheck disable=SC2086
+    logged "installing the engine" install_packages $ENGINE_PACKAGES iptables ca-certificates
+}
+
+# What Debian's cgroupfs-mount does, for a machine where nobody has mounted them.
+mount_cgroups() {
+    grep -q ' /sys/fs/cgroup' /proc/mounts && return 0
+    if ! grep -q '^[^#].*1$' /proc/cgroups 2>/dev/null; then
+        mount -t cgroup2 cgroup2 /sys/fs/cgroup
+        return
+    fi
+    mount -t tmpfs -o uid=0,gid=0,mode=0755 cgroup /sys/fs/cgroup
+    awk '!/^#/ && $4 == 1 {print $1}' /proc/cgroups | while read -r controller; do
+        mkdir -p "/sys/fs/cgroup/$controller"
+        mount -n -t cgroup -o "$controller" cgroup "/sys/fs/cgroup/$controller" || rmdir "/sys/fs/cgroup/$controller"
+    done
+}
+
+# A pid file outlives a killed engine, and its number may by now belong to another process.
+engine_process_lives() {
+    [ -s "$ENGINE_PID" ] && [ "$(cat "/proc/$(cat "$ENGINE_PID")/comm" 2>/dev/null)" = dockerd ]
+}
+
+# shellcheck disable=SC2086
+start_without_systemd() {
+    mount_cgroups
+    engine_process_lives && return 0
+    rm -f "$ENGINE_PID"
+    # 9>&- : the engine must not inherit, and so hold for ever, the lock of this script
+    setsid nohup dockerd --pidfile "$ENGINE_PID" ${DOCKERD_OPTS:-} >>"$ENGINE_LOG" 2>&1 </dev/null 9>&- &
+}
+
+start_engine() {
+    if [ -d /run/systemd/system ]; then
+        say "starting the engine with systemd"
+        logged "systemctl enable --now docker" systemctl enable --now docker
+    else
+        say "starting the engine without systemd (log: $ENGINE_LOG)"
+        start_without_systemd
+    fi
+    tenths=0
+    until engine_answers; do
+        tenths=$((tenths + 1))
+        if [ "$tenths" -gt 300 ]; then
+            tail -n 5 "$ENGINE_LOG" >&2 2>/dev/null || true
+            fail "the engine was started but does not answer" "the reason is in $ENGINE_LOG or journalctl -u docker"
+        fi
+        sleep 0.1
+    done
+}
+
+refuse_without_engine() {
+    if foreign=$(foreign_engine); then
+        fail "the engine at $foreign does not answer" "start it, or unset DOCKER_HOST (docker context use default) to use this machine's own"
+    fi
+    if may_not_use_socket; then
+        fail "this user may not use /var/run/docker.sock" "run: sudo usermod -aG docker $(id -un), then log in again"
+    fi
+    if [ "$change" = no ]; then
+        fail "no Docker engine answers, and none may be installed or started (ENGINE=no)" "start one yourself, or run without ENGINE=no"
+    fi
+    if ! is_root; then
+        fail "no Docker engine answers, and only root can start one" "run: sudo sh $0"
+    fi
+    if ! have dockerd && ! is_debian; then
+        fail "no Docker engine is installed, and this is not Debian" "install Docker Engine 20.10 or later with the compose and buildx plugins"
+    fi
+}
+
+ensure_engine() {
+    engine_answers && return 0
+    refuse_without_engine
+    have dockerd || install_engine
+    have docker || install_client
+    engine_answers || start_engine
+}
+
+install_client() {
+    is_debian && is_root || fail "the docker client is not installed" "install it with the compose and buildx plugins"
+    say "the docker client is missing: installing it"
+    need_suite
+    pin_newer_suite
+    refresh_package_lists
+    logged "installing the client" install_packages docker-cli
+}
+
+# --- compose v2 and buildx --------------------------------------------------------------------------------------------
+
+plugin_directory() {
+    if is_root; then echo /usr/local/lib/docker/cli-plugins; else echo "${DOCKER_CONFIG:-$HOME/.docker}/cli-plugins"; fi
+}
+
+# A private apt state: works without root, leaves the machine's own sources alone, and meets none of their troubles.
+private_apt() {
+    apt-get -qq -o Dir::State="$scratch/state" -o Dir::State::status=/var/lib/dpkg/status -o Dir::Cache="$scratch/cache" \
+        -o Dir::Etc::sourcelist="$scratch/sources.list" -o Dir::Etc::sourceparts=- -o Dir::Etc::preferencesparts=- \
+        -o APT::Sandbox::User="$(id -un)" "$@"
+}
+
+fetch_plugins() {
+    # joined by &&: `set -e` does not hold inside a function whose result is tested
+    mkdir -p "$scratch/state/lists/partial" "$scratch/cache/archives/partial" "$scratch/tree" "$(plugin_directory)" &&
+        source_line >"$scratch/sources.list" &&
+        private_apt update &&
+        (cd "$scratch" && private_apt download "$@") &&
+        find "$scratch" -maxdepth 1 -name '*.deb' -exec dpkg -x {} "$scratch/tree" \; &&
+        install -m 755 -t "$(plugin_directory)" "$scratch"/tree/usr/libexec/docker/cli-plugins/*
+}
+
+ensure_plugins() {
+    missing=$(plugins_missing | tr '\n' ' ')
+    [ -n "$missing" ] || return 0
+    missing=${missing% }
+    [ "$change" = yes ] || fail "the docker client lacks: $missing" "install the plugin, or run without ENGINE=no"
+    is_debian || fail "the docker client lacks: $missing" "install the plugin from Docker's or your distribution's packages"
+    need_suite
+    say "adding to $(plugin_directory): $missing"
+    scratch=$(mktemp -d)
+    # shellcheck disable=SC2086
+    logged "fetching $missing" fetch_plugins $missing
+    missing=$(plugins_missing | tr '\n' ' ')
+    [ -z "$missing" ] || fail "the docker client still lacks: $missing" "look at: docker info --format '{{.ClientInfo.Plugins}}'"
+}
+
+# --- what building the local images needs -----------------------------------------------------------------------------
+
+ensure_image_tools() {
+    have mmdebstrap && return 0
+    hint="run as root: apt-get install -y mmdebstrap"
+    [ "$change" = yes ] || fail "building the local images needs mmdebstrap, and nothing may be installed (ENGINE=no)" "$hint"
+    is_debian || fail "building the local images needs Debian's mmdebstrap, and this is not Debian" "use images of a registry (--images registry), or load a bundle: looma image load FILE"
+    is_root || fail "building the local images needs mmdebstrap" "$hint"
+    say "installing mmdebstrap, to build the base image"
+    has_candidate mmdebstrap || refresh_package_lists
+    logged "installing mmdebstrap" install_packages mmdebstrap
+}
+
+# --- main -------------------------------------------------------------------------------------------------------------
+
+for argument in "$@"; do
+    case $argument in
+        --images) images=yes ;;
+        --check) change=no ;;
+        *) echo "usage: engine.sh [--images] [--check]" >&2; exit 2 ;;
+    esac
+done
+[ "${ENGINE:-}" != no ] || change=no
+trap 'rm -rf "$scratch"' EXIT
+
+# The log and the lock are root's; another user gets ones of their own.
+if ! is_root; then
+    SETUP_LOG=${LOOMA_SETUP_LOG:-${TMPDIR:-/tmp}/looma-setup-$(id -u).log}
+fi
+if [ "$change" = yes ] && have flock; then
+    exec 9>"${SETUP_LOG}.lock"
+    flock 9
+fi
+
+ensure_engine
+ensure_plugins
+[ "$images" = no ] || ensure_image_tools
+say "engine $(engine_version), compose $(compose_version), buildx $(buildx_version)"
