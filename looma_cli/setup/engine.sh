@@ -32,7 +32,9 @@ fail() {
 
 have() { command -v "$1" >/dev/null 2>&1; }
 is_root() { [ "$(id -u)" = 0 ]; }
+# shellcheck source=/dev/null
 is_debian() { have apt-get && [ "$(. /etc/os-release && echo "$ID")" = debian ]; }
+# shellcheck source=/dev/null
 codename() { (. /etc/os-release && echo "${VERSION_CODENAME:-sid}"); }
 
 # Run a step whose output only matters when it fails: WHAT COMMAND...
@@ -205,7 +207,7 @@ ensure_engine() {
 }
 
 install_client() {
-    is_debian && is_root || fail "the docker client is not installed" "install it with the compose and buildx plugins"
+    { is_debian && is_root; } || fail "the docker client is not installed" "install it with the compose and buildx plugins"
     say "the docker client is missing: installing it"
     need_suite
     pin_newer_suite
