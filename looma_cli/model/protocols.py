@@ -60,6 +60,14 @@ class State(Protocol):
 
     # ports and subnets
     def allocations(self, *, host: str | None = None, tenant: str | None = None) -> list[Allocation]: ...
+    def taken_ports(self, host: str) -> set[tuple[str, int]]:
+        """(protocol, host port) of every live allocation and quarantine on a host, on whatever address: plain rows, fast."""
+        ...
+
+    def taken_subnets(self, host: str) -> list[str]:
+        """CIDRs held on a host: plain rows, fast."""
+        ...
+
     def add_allocations(self, allocations: Iterable[Allocation]) -> None: ...
     def set_allocation_state(self, tenant: str, layer: str, generation: int, state: str) -> None: ...
     def quarantine(self, host: str, address: str, port: int, protocol: str, until: datetime) -> None:
@@ -151,6 +159,10 @@ class Renderer(Protocol):
 
     def render(self, request: RenderRequest) -> RenderedLayer:
         """Raises RenderFailed, or InvalidManifest for a broken override."""
+        ...
+
+    def load(self, reference: LayerReference, manifest: str, secrets: Mapping[str, str]) -> RenderedLayer:
+        """A layer from its manifest as it was written: ``secrets`` (name -> value) become the environment that it reads them from."""
         ...
 
 
@@ -259,6 +271,16 @@ class Health(Protocol):
         ...
 
 
+class HeldLease(Protocol):
+    """A lease while it is held; renewed in the background."""
+
+    lease: Lease
+
+    def set_child(self, pid: int | None) -> None:
+        """Record the outside program that runs on our behalf, so that whoever takes over ends it first."""
+        ...
+
+
 class Leases(Protocol):
     """Takes, renews and judges leases on top of the store (processes of this machine are looked up in /proc)."""
 
@@ -266,6 +288,15 @@ class Leases(Protocol):
     def alive(self, lease: Lease) -> bool: ...
     def end_child(self, lease: Lease) -> None:
         """Ends the outside program that a dead holder left behind, if it still runs on this machine."""
+        ...
+
+    def hold(
+        self, resource: str, operation: str | None, why: str, *, wait_seconds: float = 0
+    ) -> AbstractContextManager[HeldLease]:
+        """Takes the lease (from a dead holder too, ending its child first) for the length of a ``with`` block.
+
+        Raises Held naming holder, operation and since when, after ``wait_seconds``.
+        """
         ...
 
 

@@ -1,0 +1,29 @@
+"""The world that steps act on: every Protocol, by name. Built by wiring, or from fakes by tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from looma_cli.model.protocols import Catalog, Clock, Edge, Engine, Health, HostAccess, Leases, Renderer, StackFiles, Store, Vault
+
+
+@dataclass(frozen=True)
+class World:
+    """Adapters of one run. ``engine``, ``edge`` and ``access`` give the adapter of a host by its name (raise NotFound for an
+    unknown one) and open it on first use; ``registry`` and ``health_timeout`` (seconds) come from the settings."""
+
+    store: Store
+    catalog: Catalog
+    renderer: Renderer
+    vault: Vault
+    files: StackFiles
+    health: Health
+    leases: Leases
+    clock: Clock
+    engine: Callable[[str], Engine]
+    edge: Callable[[str], Edge]
+    access: Callable[[str], HostAccess]
+    registry: str
+    health_timeout: float = 180.0
+    hard_limits: bool = True

@@ -1,0 +1,50 @@
+"""Which subnets a stack's layers get: the lowest free /26 of the pool. Rule: the contract's "Ports"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import IPv4Network
+
+from looma_cli.errors import NoFreeSubnet
+
+PREFIX = 26
+_SIZE = 1 << (32 - PREFIX)
+
+
+def choose_subnets(count: int, taken: Iterable[str], pool: IPv4Network) -> list[str]:
+    """``count`` CIDRs of the pool that overlap nothing in ``taken`` (IPv4 CIDRs of any size). Raises NoFreeSubnet."""
+    first = int(pool.network_address)
+    slots = pool.num_addresses // _SIZE
+    used = _used_slots(taken, first, slots)
+    chosen: list[str] = []
+    for slot in range(slots):
+        if len(chosen) == count:
+            break
+        if slot not in used:
+            chosen.append(str(IPv4Network((first + slot * _SIZE, PREFIX))))
+    if len(chosen) < count:
+        raise NoFreeSubnet(f"the subnet pool {pool} has no {count} free /{PREFIX}", "widen LOOMA_SUBNET_POOL, or look at: looma network list")
+    return chosen
+
+
+def _used_slots(taken: Iterable[str], first: int, slots: int) -> set[int]:
+    used: set[int] = set()
+    for cidr in taken:
+        if ":" in cidr:
+            continue
+        address, _, prefix = cidr.partition("/")
+        low, high = _bounds(address, int(prefix or 32))
+        begin = max(0, (low - first) // _SIZE)
+        end = min(slots - 1, (high - first) // _SIZE)
+        used.update(range(begin, end + 1))
+    return used
+
+
+def _bounds(address: str, prefix: int) -> tuple[int, int]:
+    """Lowest and highest address as integers; plain arithmetic, because a host may hold hundreds."""
+    value = 0
+    for part in address.split("."):
+        value = value << 8 | int(part)
+    size = 1 << (32 - prefix)
+    low = value & ~(size - 1)
+    return low, low + size - 1

@@ -1,0 +1,73 @@
+"""What a step is, and how it is saved and read back.
+
+A step is a small frozen dataclass with JSON-safe fields. ``do`` may run twice; ``undo`` may run on a half-done deed, and twice.
+A ``WorldStep`` touches one Protocol. A ``StateStep`` touches only the state, and commits together with its mark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any, ClassVar
+
+from looma_cli.errors import StateTooNew
+from looma_cli.model.operation import PlannedStep
+from looma_cli.model.protocols import State
+from looma_cli.model.world import World
+
+Progress = Callable[[str], None]
+_REGISTRY: dict[str, type[Step]] = {}
+
+
+class Step:
+    """Base of all steps. ``name`` is what the journal keeps; ``title`` is what a person reads."""
+
+    name: ClassVar[str] = ""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if cls.name:
+            _REGISTRY[cls.name] = cls
+
+    def title(self) -> str:
+        return self.name.replace("-", " ").capitalize()
+
+    def planned(self, reason: str = "") -> PlannedStep:
+        params = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+        return PlannedStep(self.name, params, reason)
+
+
+class WorldStep(Step):
+    """Touches the world outside the state."""
+
+    def do(self, world: World, progress: Progress) -> str:
+        """Do the deed; returns a short detail for the journal (may be empty). Raises errors of ``looma_cli.errors`` only."""
+        raise NotImplementedError
+
+    def undo(self, world: World, progress: Progress) -> str:
+        """Bring back what was before, as far as ``do`` changed it."""
+        return ""
+
+
+class StateStep(Step):
+    """Touches the state only; runs inside the transaction that marks it."""
+
+    def do(self, world: World, state: State) -> str:
+        raise NotImplementedError
+
+    def undo(self, world: World, state: State) -> str:
+        return ""
+
+
+def read_step(name: str, params: Mapping[str, Any]) -> WorldStep | StateStep:
+    """The step that a journal entry means. Raises StateTooNew when this release of looma does not know it."""
+    _load_all()
+    kind = _REGISTRY.get(name)
+    known = {field.name for field in fields(kind)} if kind else set()  # type: ignore[arg-type]
+    if kind is None or not set(params) <= known:
+        raise StateTooNew(f"the journal has a step {name!r} that this release of looma does not know", "use the release that began it")
+    return kind(**params)  # type: ignore[return-value]
+
+
+def _load_all() -> None:
+    from looma_cli.steps import layers, routes, tenants  # noqa: F401  (importing registers the steps)

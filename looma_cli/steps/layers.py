@@ -1,0 +1,316 @@
+"""Deeds on layers: render, pull, create, start, wait, stop, remove."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from looma_cli.errors import ImageUnavailable, LoomaError, RenderFailed, Unhealthy
+from looma_cli.model.layer import RenderedLayer, Workload
+from looma_cli.model.probing import probe_targets
+from looma_cli.model.protocols import State
+from looma_cli.model.render import RenderRequest
+from looma_cli.model.tenant import LayerReference, Tenant
+from looma_cli.model.world import World
+from looma_cli.steps.base import Progress, WorldStep
+
+START_INTERVAL_API = (1, 44)
+POLL_SECONDS = 0.15
+LOG_LINES = 8
+
+
+def manifest_name(layer: str, generation: int) -> str:
+    return f"{layer}-g{generation}/compose.yaml"
+
+
+def render_request(
+    world: World, state: State, tenant: Tenant, layer: str, generation: int, start_interval: bool
+) -> RenderRequest:
+    """All that the renderer needs for one layer, read from the state, the catalog and the tenant's files."""
+    return RenderRequest(
+        tenant=tenant,
+        edition=world.catalog.edition(tenant.edition),
+        layer=layer,
+        generation=generation,
+        installation=state.installation(),
+        registry=world.registry,
+        secrets={name: world.vault.open(value) for name, value in state.secrets(tenant.name).items()},
+        override=world.files.read(tenant.name, "override.yaml"),
+        start_interval=start_interval,
+        hard_limits=world.hard_limits,
+    )
+
+
+def load_layer(world: World, reference: LayerReference) -> RenderedLayer:
+    """A layer as it was rendered, with its secrets. Raises RenderFailed when its file is gone."""
+    text = world.files.read(reference.tenant, manifest_name(reference.layer, reference.generation))
+    if text is None:
+        raise RenderFailed(
+            f"the rendered file of {reference.project} is missing", f"looma tenant render {reference.tenant} shows what belongs there"
+        )
+    with world.store.read() as state:
+        sealed = state.secrets(reference.tenant)
+    return world.renderer.load(reference, text, {name: world.vault.open(value) for name, value in sealed.items()})
+
+
+def host_of(world: World, tenant: str) -> str:
+    with world.store.read() as state:
+        return state.tenant(tenant).host
+
+
+@dataclass(frozen=True)
+class RenderStack(WorldStep):
+    """Write the files of layers, ``[[layer, generation], …]``.
+
+    Undo removes the files of ``new`` generations; of others the file before is kept beside until the operation is done.
+    """
+
+    name = "render-stack"
+    tenant: str
+    layers: list[list[Any]]
+    new: bool
+    start_interval: bool = True
+
+    def title(self) -> str:
+        return "Render the stack"
+
+    def do(self, world: World, progress: Progress) -> str:
+        with world.store.read() as state:
+            tenant = state.tenant(self.tenant)
+            rendered = [self._render(world, state, tenant, *layer) for layer in self.layers]
+        for (layer, generation), text in zip(self.layers, rendered, strict=True):
+            self._write(world, manifest_name(layer, generation), text)
+        return f"{len(rendered)} files"
+
+    def _render(self, world: World, state: State, tenant: Tenant, layer: str, generation: int) -> str:
+        return world.renderer.render(render_request(world, state, tenant, layer, generation, self.start_interval)).manifest
+
+    def _write(self, world: World, name: str, text: str) -> None:
+        before = None if self.new else world.files.read(self.tenant, name)
+        if before is not None and before != text and world.files.read(self.tenant, name + ".previous") is None:
+            world.files.write(self.tenant, name + ".previous", before)
+        world.files.write(self.tenant, name, text)
+
+    def undo(self, world: World, progress: Progress) -> str:
+        for layer, generation in self.layers:
+            name = manifest_name(layer, generation)
+            before = world.files.read(self.tenant, name + ".previous")
+            if before is not None:
+                world.files.write(self.tenant, name, before)
+                world.files.remove(self.tenant, name + ".previous")
+            elif self.new:
+                world.files.remove(self.tenant, name)
+        if self.new and all(name == "override.yaml" for name in world.files.names(self.tenant)):
+            world.files.remove_all(self.tenant)
+        return ""
+
+
+@dataclass(frozen=True)
+class SettleFiles(WorldStep):
+    """Remove the files kept for the way back, or (``everything``) all files of the tenant."""
+
+    name = "settle-files"
+    tenant: str
+    everything: bool = False
+
+    def title(self) -> str:
+        return "Remove the rendered files" if self.everything else "Settle the rendered files"
+
+    def do(self, world: World, progress: Progress) -> str:
+        if self.everything:
+            world.files.remove_all(self.tenant)
+            return ""
+        for name in world.files.names(self.tenant):
+            if name.endswith(".previous"):
+                world.files.remove(self.tenant, name)
+        return ""
+
+
+@dataclass(frozen=True)
+class PullImages(WorldStep):
+    """Have every image on the host. Images are shared and stay on an undo."""
+
+    name = "pull-images"
+    tenant: str
+    host: str
+    references: list[str]
+    local: bool = False
+
+    def title(self) -> str:
+        return f"Check {len(self.references)} images"
+
+    def do(self, world: World, progress: Progress) -> str:
+        engine = world.engine(self.host)
+        missing = engine.missing_images(self.references)
+        if missing and self.local:
+            raise ImageUnavailable(f"image {missing[0]} is not on {self.host}", "looma image build builds the local set")
+        if missing:
+            engine.pull(missing, progress)
+        return f"{len(missing)} pulled" if missing else ""
+
+
+@dataclass(frozen=True)
+class CreateLayer(WorldStep):
+    """Networks, volumes and containers of a new generation, not started. Undo removes them, volumes included."""
+
+    name = "create-layer"
+    tenant: str
+    layer: str
+    generation: int
+    host: str
+
+    def title(self) -> str:
+        return f"Create the {self.layer} layer"
+
+    @property
+    def reference(self) -> LayerReference:
+        return LayerReference(self.tenant, self.layer, self.generation)
+
+    def do(self, world: World, progress: Progress) -> str:
+        world.engine(self.host).create(load_layer(world, self.reference))
+        return ""
+
+    def undo(self, world: World, progress: Progress) -> str:
+        world.engine(self.host).remove(self.reference, volumes=True)
+        return ""
+
+
+@dataclass(frozen=True)
+class StartLayer(WorldStep):
+    """Create and start a layer, without waiting for its health. ``undo`` is how it was before: absent, stopped or running."""
+
+    name = "start-layer"
+    tenant: str
+    layer: str
+    generation: int
+    host: str
+    before: str = "absent"
+
+    def title(self) -> str:
+        return f"Start the {self.layer} layer"
+
+    @property
+    def reference(self) -> LayerReference:
+        return LayerReference(self.tenant, self.layer, self.generation)
+
+    def do(self, world: World, progress: Progress) -> str:
+        world.engine(self.host).start(load_layer(world, self.reference))
+        return ""
+
+    def undo(self, world: World, progress: Progress) -> str:
+        engine = world.engine(self.host)
+        if self.before == "absent":
+            engine.remove(self.reference, volumes=True)
+        elif self.before == "stopped":
+            engine.stop(self.reference)
+        return ""
+
+
+@dataclass(frozen=True)
+class PutBackLayer(WorldStep):
+    """``do`` does nothing; ``undo`` starts the layer as its files then say. Stands before the steps that change those files."""
+
+    name = "put-back-layer"
+    tenant: str
+    layer: str
+    generation: int
+    host: str
+
+    def title(self) -> str:
+        return f"Remember the {self.layer} layer"
+
+    def do(self, world: World, progress: Progress) -> str:
+        return ""
+
+    def undo(self, world: World, progress: Progress) -> str:
+        world.engine(self.host).start(load_layer(world, LayerReference(self.tenant, self.layer, self.generation)))
+        return ""
+
+
+@dataclass(frozen=True)
+class StopLayer(WorldStep):
+    """Stop a layer's containers; undo starts them."""
+
+    name = "stop-layer"
+    tenant: str
+    layer: str
+    generation: int
+    host: str
+
+    def title(self) -> str:
+        return f"Stop the {self.layer} layer"
+
+    def do(self, world: World, progress: Progress) -> str:
+        world.engine(self.host).stop(LayerReference(self.tenant, self.layer, self.generation))
+        return ""
+
+    def undo(self, world: World, progress: Progress) -> str:
+        world.engine(self.host).start(load_layer(world, LayerReference(self.tenant, self.layer, self.generation)))
+        return ""
+
+
+@dataclass(frozen=True)
+class RemoveLayer(WorldStep):
+    """Containers, network and volumes of one layer, for good."""
+
+    name = "remove-layer"
+    tenant: str
+    layer: str
+    generation: int
+    host: str
+
+    def title(self) -> str:
+        return f"Remove the {self.layer} layer"
+
+    def do(self, world: World, progress: Progress) -> str:
+        world.engine(self.host).remove(LayerReference(self.tenant, self.layer, self.generation), volumes=True)
+        return ""
+
+
+@dataclass(frozen=True)
+class AwaitHealthy(WorldStep):
+    """Wait until every component of a layer answers its probe. Fails at once for a container that ended or keeps restarting."""
+
+    name = "await-healthy"
+    tenant: str
+    layer: str
+    host: str
+
+    def title(self) -> str:
+        return f"Wait until the {self.layer} layer is healthy"
+
+    def do(self, world: World, progress: Progress) -> str:
+        with world.store.read() as state:
+            tenant = state.tenant(self.tenant)
+        engine, edition = world.engine(self.host), world.catalog.edition(tenant.edition)
+        targets = probe_targets(tenant, edition, world.access(self.host).reachable, self.layer)
+        deadline = world.clock.now().timestamp() + world.health_timeout
+        waiting = {target.component for target in targets}
+        while True:
+            results = world.health.probe([t for t in targets if t.component in waiting])
+            waiting -= {result.component for result in results if result.healthy}
+            progress(f"{len(targets) - len(waiting)} of {len(targets)} healthy")
+            if not waiting:
+                return f"{len(targets)} healthy"
+            workloads = [w for w in engine.workloads(self.tenant) if w.reference == tenant.layer(self.layer)]
+            _refuse_ended(engine.logs, [w for w in workloads if w.component in waiting])
+            if world.clock.now().timestamp() > deadline:
+                details = "; ".join(f"{r.component}: {r.detail}" for r in results if not r.healthy)
+                raise Unhealthy(f"not healthy after {world.health_timeout:.0f} s: {details}", f"looma tenant logs {self.tenant}")
+            world.clock.sleep(POLL_SECONDS)
+
+
+def _refuse_ended(logs: Callable[..., object], workloads: list[Workload]) -> None:
+    """Raise for a component that will not become healthy by waiting, with its last words."""
+    for workload in workloads:
+        ended = workload.state in ("exited", "dead") or workload.restarts >= 3
+        if not ended:
+            continue
+        try:
+            last = [str(line).rstrip() for line in logs(workload, tail=LOG_LINES, follow=False, since=None)]  # type: ignore[attr-defined]
+        except LoomaError:
+            last = []
+        reason = "ran out of memory" if workload.out_of_memory else f"ended with exit code {workload.exit_code}"
+        words = f": {last[-1]}" if last else ""
+        raise Unhealthy(f"{workload.component} {reason}{words}", "the whole log is in the error's details", log=last)

@@ -1,0 +1,200 @@
+"""Deeds at the edge: have it, route a tenant, change its mode, take its route away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from looma_cli.errors import Unhealthy
+from looma_cli.model.edition import Probe
+from looma_cli.model.health import ProbeTarget
+from looma_cli.model.probing import mode_of, route_of
+from looma_cli.model.route import EdgeSpecification
+from looma_cli.model.world import World
+from looma_cli.steps.base import Progress, WorldStep
+
+DRAIN_SECONDS = 35.0  # the edge's worker_shutdown_timeout of 30 s, and a margin
+ROUTE_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class EnsureEdge(WorldStep):
+    """The host's edge runs. It stays on an undo: other tenants may be routed by it (ReleaseEdge removes an unused one)."""
+
+    name = "ensure-edge"
+    tenant: str
+    host: str
+    image: str
+
+    def title(self) -> str:
+        return "Have the edge running"
+
+    def do(self, world: World, progress: Progress) -> str:
+        with world.store.read() as state:
+            ports, installation = state.edge_ports(self.host), state.installation()
+        specification = EdgeSpecification(self.host, installation, self.image, ports["http"], ports["https"])
+        with world.leases.hold(f"edge:{self.host}", None, f"edge for {self.tenant}", wait_seconds=60):
+            world.edge(self.host).ensure(specification)
+        return ""
+
+    def undo(self, world: World, progress: Progress) -> str:
+        return ReleaseEdge(self.tenant, self.host).do(world, progress)
+
+
+@dataclass(frozen=True)
+class ReleaseEdge(WorldStep):
+    """Remove the edge when no tenant of the host, but this one, could need it any more."""
+
+    name = "release-edge"
+    tenant: str
+    host: str
+
+    def title(self) -> str:
+        return "Release the edge if nobody uses it"
+
+    def do(self, world: World, progress: Progress) -> str:
+        with world.leases.hold(f"edge:{self.host}", None, f"edge after {self.tenant}", wait_seconds=60):
+            with world.store.read() as state:
+                everyone = [*state.tenants(), *state.tenants(platform=True)]
+            if any(t.host == self.host and t.name != self.tenant and t.status != "created" for t in everyone):
+                return "still in use"
+            world.edge(self.host).destroy()
+            with world.store.write() as state:
+                state.save_edge_ports(self.host, {})
+        return "removed"
+
+
+def apply_route(world: World, tenant_name: str, host: str, mode: str | None = None) -> None:
+    """Give the edge the tenant's route as its record says."""
+    with world.store.read() as state:
+        tenant = state.tenant(tenant_name)
+    key = world.vault.open(tenant.certificate.sealed_key) if tenant.certificate else None
+    route = route_of(tenant, world.catalog.edition(tenant.edition), mode or mode_of(tenant.status), key)
+    world.edge(host).apply(route)
+
+
+@dataclass(frozen=True)
+class ApplyRoute(WorldStep):
+    """The tenant's route serves. ``new`` routes are taken away by an undo, others are put back by PutBackRoute."""
+
+    name = "apply-route"
+    tenant: str
+    host: str
+    mode: str = "serving"
+    new: bool = True
+
+    def title(self) -> str:
+        return "Route the tenant"
+
+    def do(self, world: World, progress: Progress) -> str:
+        apply_route(world, self.tenant, self.host, self.mode)
+        return ""
+
+    def undo(self, world: World, progress: Progress) -> str:
+        if self.new and world.edge(self.host).running():
+            world.edge(self.host).remove(self.tenant)
+        return ""
+
+
+@dataclass(frozen=True)
+class PutBackRoute(WorldStep):
+    """``do`` does nothing; ``undo`` applies the route as the record then says. Stands before the steps that change either."""
+
+    name = "put-back-route"
+    tenant: str
+    host: str
+
+    def title(self) -> str:
+        return "Remember the route"
+
+    def do(self, world: World, progress: Progress) -> str:
+        return ""
+
+    def undo(self, world: World, progress: Progress) -> str:
+        apply_route(world, self.tenant, self.host)
+        return ""
+
+
+@dataclass(frozen=True)
+class SetRouteMode(WorldStep):
+    """What the edge answers for the tenant: serving, suspended, stopped, frozen."""
+
+    name = "set-route-mode"
+    tenant: str
+    host: str
+    mode: str
+    previous: str
+
+    def title(self) -> str:
+        return f"Set the route to {self.mode}"
+
+    def do(self, world: World, progress: Progress) -> str:
+        world.edge(self.host).set_mode(self.tenant, self.mode)
+        return ""
+
+    def undo(self, world: World, progress: Progress) -> str:
+        world.edge(self.host).set_mode(self.tenant, self.previous)
+        return ""
+
+
+@dataclass(frozen=True)
+class RemoveRoute(WorldStep):
+    """Take the tenant's route away; undo applies it again."""
+
+    name = "remove-route"
+    tenant: str
+    host: str
+
+    def title(self) -> str:
+        return "Remove the route"
+
+    def do(self, world: World, progress: Progress) -> str:
+        if world.edge(self.host).running():
+            world.edge(self.host).remove(self.tenant)
+        return ""
+
+    def undo(self, world: World, progress: Progress) -> str:
+        if world.edge(self.host).running():
+            apply_route(world, self.tenant, self.host)
+        return ""
+
+
+@dataclass(frozen=True)
+class DrainEdge(WorldStep):
+    """Wait until nobody is served by an earlier configuration, so that what it routed to may end."""
+
+    name = "drain-edge"
+    tenant: str
+    host: str
+
+    def title(self) -> str:
+        return "Let requests in flight end"
+
+    def do(self, world: World, progress: Progress) -> str:
+        edge = world.edge(self.host)
+        return "" if not edge.running() or edge.drain(DRAIN_SECONDS) else "timed out"
+
+
+@dataclass(frozen=True)
+class CheckRoute(WorldStep):
+    """The tenant answers through the edge, at its public port and its entry service's health path."""
+
+    name = "check-route"
+    tenant: str
+    host: str
+    port: int
+    path: str = "/health"
+
+    def title(self) -> str:
+        return "Check the route"
+
+    def do(self, world: World, progress: Progress) -> str:
+        address, port = world.access(self.host).reachable("127.0.0.1", self.port)
+        probe = Probe("http", "edge", self.path, tuple(range(200, 400)))
+        deadline = world.clock.now().timestamp() + ROUTE_SECONDS
+        while True:
+            (result,) = world.health.probe([ProbeTarget("edge", "edge", probe, address, port)])
+            if result.healthy:
+                return f"{result.latency_ms:.0f} ms" if result.latency_ms is not None else ""
+            if world.clock.now().timestamp() > deadline:
+                raise Unhealthy(f"the route on port {self.port} does not answer: {result.detail}", f"looma health {self.tenant}")
+            world.clock.sleep(0.1)

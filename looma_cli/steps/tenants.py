@@ -1,0 +1,146 @@
+"""Deeds on a tenant's record: reserve it, change it, forget it. All commit together with their mark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from looma_cli.model.codec import decode_tenant
+from looma_cli.model.protocols import State
+from looma_cli.model.tenant import Allocation, Subnet, Tenant
+from looma_cli.model.world import World
+from looma_cli.steps.base import StateStep
+
+
+@dataclass(frozen=True)
+class ReserveTenant(StateStep):
+    """The tenant's record with its ports, subnets and freshly generated, sealed secrets."""
+
+    name = "reserve-tenant"
+    tenant: Mapping[str, Any]
+    allocations: list[Mapping[str, Any]]
+    subnets: list[Mapping[str, Any]]
+    secrets: list[str]
+
+    def title(self) -> str:
+        return f"Reserve {len(self.allocations)} ports and {len(self.subnets)} subnets"
+
+    def do(self, world: World, state: State) -> str:
+        tenant = decode_tenant(self.tenant)
+        state.add_tenant(tenant)
+        state.add_allocations([Allocation(**row) for row in self.allocations])
+        state.add_subnets([Subnet(**row) for row in self.subnets])
+        state.save_secrets(tenant.name, {name: world.vault.seal(world.vault.generate()) for name in self.secrets})
+        return ""
+
+    def undo(self, world: World, state: State) -> str:
+        state.remove_tenant(self.tenant["name"])
+        return ""
+
+
+@dataclass(frozen=True)
+class ReserveEdgePorts(StateStep):
+    """The ports by which the host's edge routes hostnames, unless the edge has some already."""
+
+    name = "reserve-edge-ports"
+    host: str
+    http: int
+    https: int
+
+    def title(self) -> str:
+        return f"Reserve the edge's ports on {self.host}"
+
+    def do(self, world: World, state: State) -> str:
+        if not state.edge_ports(self.host):
+            state.save_edge_ports(self.host, {"http": self.http, "https": self.https})
+        return ""
+
+
+@dataclass(frozen=True)
+class SetStatus(StateStep):
+    """Change a tenant's status; ``previous`` is what an undo brings back."""
+
+    name = "set-status"
+    tenant: str
+    status: str
+    previous: str
+
+    def title(self) -> str:
+        return f"Record that {self.tenant} is {self.status}"
+
+    def do(self, world: World, state: State) -> str:
+        return self._set(world, state, self.status)
+
+    def undo(self, world: World, state: State) -> str:
+        return self._set(world, state, self.previous) if state.has_tenant(self.tenant) else ""
+
+    def _set(self, world: World, state: State, status: str) -> str:
+        tenant = state.tenant(self.tenant)
+        state.save_tenant(replace(tenant, status=status, updated_at=world.clock.now()))
+        port_state = "bound" if status == "running" else "reserved" if status in ("created", "stopped") else ""
+        if port_state:
+            state.set_allocation_state(tenant.name, "data", tenant.data_generation, port_state)
+            state.set_allocation_state(tenant.name, "app", tenant.app_generation, port_state)
+        return ""
+
+
+@dataclass(frozen=True)
+class ChangeTenant(StateStep):
+    """Change fields of a tenant's record; ``previous`` holds the old values. ``secrets`` are added, ports and subnets replaced."""
+
+    name = "change-tenant"
+    tenant: str
+    changes: Mapping[str, Any]
+    previous: Mapping[str, Any]
+    added: list[Mapping[str, Any]] = field(default_factory=list)
+    removed: list[Mapping[str, Any]] = field(default_factory=list)
+    secrets: list[str] = field(default_factory=list)
+
+    def title(self) -> str:
+        return f"Record the change of {', '.join(sorted(self.changes)) or 'nothing'}"
+
+    def do(self, world: World, state: State) -> str:
+        self._replace(state, self.changes, self.removed, self.added)
+        known = state.secrets(self.tenant)
+        fresh = {name: world.vault.seal(world.vault.generate()) for name in self.secrets if name not in known}
+        state.save_secrets(self.tenant, fresh)
+        return ""
+
+    def undo(self, world: World, state: State) -> str:
+        self._replace(state, self.previous, self.added, self.removed)
+        return ""
+
+    def _replace(
+        self, state: State, changes: Mapping[str, Any], gone: list[Mapping[str, Any]], come: list[Mapping[str, Any]]
+    ) -> None:
+        tenant = state.tenant(self.tenant)
+        state.save_tenant(changed(tenant, changes))
+        touched = {(row["layer"], row["generation"]) for row in [*gone, *come]}
+        kept = [row for row in tenant.ports if (row.layer, row.generation) in touched]
+        wanted = {Allocation(**row) for row in come} | {row for row in kept if row not in {Allocation(**r) for r in gone}}
+        for layer, generation in touched:
+            state.remove_allocations(self.tenant, layer, generation)
+        state.add_allocations(sorted(wanted, key=lambda row: (row.layer, row.host_port)))
+
+
+@dataclass(frozen=True)
+class ForgetTenant(StateStep):
+    """Remove the record with everything it holds. There is no way back from here: only after the layers are gone."""
+
+    name = "forget-tenant"
+    tenant: str
+
+    def title(self) -> str:
+        return "Release ports, subnets and secrets"
+
+    def do(self, world: World, state: State) -> str:
+        state.remove_tenant(self.tenant)
+        return ""
+
+
+def changed(tenant: Tenant, changes: Mapping[str, Any]) -> Tenant:
+    """The tenant with JSON-safe ``changes`` applied; a time or a certificate is read back into its noun."""
+    from looma_cli.model.codec import encode
+
+    return decode_tenant({**encode(tenant), **changes})
