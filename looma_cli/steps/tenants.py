@@ -12,6 +12,8 @@ from looma_cli.model.tenant import Allocation, Subnet, Tenant
 from looma_cli.model.world import World
 from looma_cli.steps.base import StateStep
 
+Rows = list[Mapping[str, Any]]
+
 
 @dataclass(frozen=True)
 class ReserveTenant(StateStep):
@@ -87,41 +89,60 @@ class SetStatus(StateStep):
 
 @dataclass(frozen=True)
 class ChangeTenant(StateStep):
-    """Change fields of a tenant's record; ``previous`` holds the old values. ``secrets`` are added, ports and subnets replaced."""
+    """Change fields of a tenant's record; ``previous`` holds the old values. Missing ``secrets`` are generated, and stay on an undo."""
 
     name = "change-tenant"
     tenant: str
     changes: Mapping[str, Any]
     previous: Mapping[str, Any]
-    added: list[Mapping[str, Any]] = field(default_factory=list)
-    removed: list[Mapping[str, Any]] = field(default_factory=list)
     secrets: list[str] = field(default_factory=list)
 
     def title(self) -> str:
-        return f"Record the change of {', '.join(sorted(self.changes)) or 'nothing'}"
+        names = sorted(name for name in self.changes if name != "updated_at")
+        return f"Record the change of {', '.join(names)}" if names else "Record the update"
 
     def do(self, world: World, state: State) -> str:
-        self._replace(state, self.changes, self.removed, self.added)
+        state.save_tenant(changed(state.tenant(self.tenant), self.changes))
         known = state.secrets(self.tenant)
         fresh = {name: world.vault.seal(world.vault.generate()) for name in self.secrets if name not in known}
-        state.save_secrets(self.tenant, fresh)
+        if fresh:
+            state.save_secrets(self.tenant, fresh)
         return ""
 
     def undo(self, world: World, state: State) -> str:
-        self._replace(state, self.previous, self.added, self.removed)
+        state.save_tenant(changed(state.tenant(self.tenant), self.previous))
         return ""
 
-    def _replace(
-        self, state: State, changes: Mapping[str, Any], gone: list[Mapping[str, Any]], come: list[Mapping[str, Any]]
-    ) -> None:
-        tenant = state.tenant(self.tenant)
-        state.save_tenant(changed(tenant, changes))
-        touched = {(row["layer"], row["generation"]) for row in [*gone, *come]}
-        kept = [row for row in tenant.ports if (row.layer, row.generation) in touched]
-        wanted = {Allocation(**row) for row in come} | {row for row in kept if row not in {Allocation(**r) for r in gone}}
-        for layer, generation in touched:
+
+@dataclass(frozen=True)
+class Reallocate(StateStep):
+    """Exchange ports and subnets of a tenant's layers, all at once; the public port stays."""
+
+    name = "reallocate"
+    tenant: str
+    ports_before: list[Mapping[str, Any]]
+    ports_after: list[Mapping[str, Any]]
+    subnets_before: list[Mapping[str, Any]] = field(default_factory=list)
+    subnets_after: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def title(self) -> str:
+        return f"Reserve {len(self.ports_after)} ports"
+
+    def do(self, world: World, state: State) -> str:
+        self._exchange(state, self.ports_before, self.ports_after, self.subnets_before, self.subnets_after)
+        return ""
+
+    def undo(self, world: World, state: State) -> str:
+        self._exchange(state, self.ports_after, self.ports_before, self.subnets_after, self.subnets_before)
+        return ""
+
+    def _exchange(self, state: State, ports_from: Rows, ports_to: Rows, subnets_from: Rows, subnets_to: Rows) -> None:
+        for layer, generation in sorted({(row["layer"], row["generation"]) for row in [*ports_from, *ports_to]}):
             state.remove_allocations(self.tenant, layer, generation)
-        state.add_allocations(sorted(wanted, key=lambda row: (row.layer, row.host_port)))
+        for layer, generation in sorted({(row["layer"], row["generation"]) for row in [*subnets_from, *subnets_to]}):
+            state.remove_subnets(self.tenant, layer, generation)
+        state.add_allocations([Allocation(**row) for row in ports_to])
+        state.add_subnets([Subnet(**row) for row in subnets_to])
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,195 @@
+"""Plans that bring a tenant into being and to its feet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from looma_cli.errors import InvalidValue, NotFound
+from looma_cli.model.codec import encode
+from looma_cli.model.edition import PROFILES, Component, Edition
+from looma_cli.model.operation import Plan, PlannedStep
+from looma_cli.model.requests import CreateRequest
+from looma_cli.model.tenant import LOOPBACK, Allocation, Certificate, LayerReference, Subnet, Tenant
+from looma_cli.plan.observation import HostObservation, Limits
+from looma_cli.plan.ports import Chosen, choose_ports, free_port, wanted_ports
+from looma_cli.plan.subnets import choose_subnets
+from looma_cli.steps.layers import AwaitHealthy, CreateLayer, PullImages, RenderStack, SettleFiles, StartLayer
+from looma_cli.steps.routes import ApplyRoute, CheckRoute, EnsureEdge
+from looma_cli.steps.tenants import ReserveEdgePorts, ReserveTenant, SetStatus
+
+EVERYWHERE = "0.0.0.0"
+EDGE = "edge"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the state says is taken on a host: (protocol, port) pairs, CIDRs, and the edge's own ports if it has some."""
+
+    ports: frozenset[tuple[str, int]]
+    subnets: tuple[str, ...]
+    edge_ports: dict[str, int]
+
+
+def resolve_release(edition: Edition, release: str | None) -> str:
+    """The release asked for, or the newest. Raises NotFound."""
+    if release is None:
+        return edition.releases[-1]
+    if release not in edition.releases:
+        raise NotFound(f"edition {edition.name} has no release {release!r}", f"it has {', '.join(edition.releases)}")
+    return release
+
+
+def components_of(edition: Edition, profile: str) -> tuple[Component, ...]:
+    """The profile's components. Raises InvalidValue for an unknown profile."""
+    if profile not in PROFILES:
+        raise InvalidValue(f"{profile!r} is no profile", f"choose one of {', '.join(PROFILES)}")
+    return edition.of_profile(profile)
+
+
+def image_references(tenant: Tenant, components: Sequence[Component], edition: Edition, registry: str) -> list[str]:
+    """The images that a tenant's stack needs, placeholders resolved; empty strings for components without a local image."""
+    references = []
+    for component in components:
+        template = component.image.local if tenant.images == "local" else component.image.registry
+        text = (template or "").replace("$(registry)", registry).replace("$(edition)", edition.name)
+        references.append(text.replace("$(service)", component.name).replace("$(release)", tenant.release))
+    return sorted(set(references))
+
+
+def plan_create(
+    request: CreateRequest,
+    edition: Edition,
+    seen: HostObservation,
+    held: Held,
+    limits: Limits,
+    *,
+    images: str,
+    registry: str,
+    edge_image: str,
+    support_images: Sequence[str] = (),
+    certificate: Certificate | None = None,
+) -> Plan:
+    """Reserve, render, start both layers, prove them, route. The pivot is last, so that an interrupted create can be rolled back."""
+    components = components_of(edition, request.profile)
+    taken = held.ports | seen.listening
+    chosen = choose_ports(wanted_ports(components), taken, request.ports, limits.port_range)
+    mine = {c.host_port for c in chosen}
+    public_port = free_port({port for _, port in taken} | mine, limits.public_port_range, "public port")
+    cidrs = choose_subnets(2, [*held.subnets, *seen.networks], limits.subnet_pool)
+    tenant = _tenant(request, edition, seen, public_port, images, certificate)
+    steps = [_reserve(tenant, components, chosen, cidrs)]
+    steps.append(RenderStack(tenant.name, [["data", 1], ["app", 1]], True, seen.start_interval).planned("new tenant"))
+    if request.start:
+        references = [*image_references(tenant, components, edition, registry), *support_images]
+        steps += reserve_edge(seen.host.name, held, taken | {("tcp", p) for p in (*mine, public_port)}, limits)
+        steps.append(PullImages(tenant.name, tenant.host, references, images == "local").planned("the stack's images"))
+        steps += start_steps(tenant, "absent", edge_image, new_route=True)
+        steps.append(SetStatus(tenant.name, "running", "provisioning").planned("everything answers"))
+    return Plan(
+        "tenant.create", tenant.name, tuple(steps), len(steps) - 1, tuple(_changes(tenant, components, chosen, cidrs)), warnings_of(edition, seen)
+    )
+
+
+def reserve_edge(host: str, held: Held, taken: frozenset[tuple[str, int]] | set[tuple[str, int]], limits: Limits) -> list[PlannedStep]:
+    """A step that reserves the edge's ports, if the host's edge has none yet: the documented ones where free, else public ones."""
+    if held.edge_ports:
+        return []
+    busy = {port for _, port in taken}
+    http = limits.edge_http_port if limits.edge_http_port not in busy else free_port(busy, limits.public_port_range, "edge port")
+    busy.add(http)
+    https = limits.edge_https_port if limits.edge_https_port not in busy else free_port(busy, limits.public_port_range, "edge port")
+    return [ReserveEdgePorts(host, http, https).planned("first route on this host")]
+
+
+def start_steps(tenant: Tenant, before: str, edge_image: str, *, new_route: bool) -> list[PlannedStep]:
+    """Both layers up and proven, then routed. The app layer's containers are created while the datastores start."""
+    name, host = tenant.name, tenant.host
+    data, app = tenant.data_generation, tenant.app_generation
+    steps = [StartLayer(name, "data", data, host, before).planned("datastores first")]
+    if before == "absent":
+        steps.append(CreateLayer(name, "app", app, host).planned("while the datastores start"))
+    return [
+        *steps,
+        EnsureEdge(name, host, edge_image).planned("every tenant is reached through it"),
+        AwaitHealthy(name, "data", host).planned("services need their datastores"),
+        StartLayer(name, "app", app, host, before).planned("datastores are healthy"),
+        AwaitHealthy(name, "app", host).planned("no route before health"),
+        ApplyRoute(name, host, "serving", new_route).planned("the stack is healthy"),
+        CheckRoute(name, host, tenant.public_port).planned("seen from outside"),
+    ]
+
+
+def _tenant(
+    request: CreateRequest, edition: Edition, seen: HostObservation, public_port: int, images: str, certificate: Certificate | None
+) -> Tenant:
+    return Tenant(
+        name=request.name,
+        display_name=request.display_name or request.name,
+        edition=edition.name,
+        release=resolve_release(edition, request.release),
+        profile=request.profile,
+        host=seen.host.name,
+        status="provisioning" if request.start else "created",
+        hostname=request.hostname,
+        public_port=public_port,
+        address=seen.host.address,
+        created_at=seen.now,
+        updated_at=seen.now,
+        port_policy=request.ports,
+        images=images,
+        platform=edition.kind == "platform",
+        settings=dict(request.settings),
+        certificate=certificate,
+    )
+
+
+def _reserve(tenant: Tenant, components: Sequence[Component], chosen: Sequence[Chosen], cidrs: Sequence[str]) -> PlannedStep:
+    rows = [*allocations_of(tenant, chosen), public_allocation(tenant)]
+    subnets = [
+        Subnet(tenant.host, cidr, tenant.name, layer, 1, LayerReference(tenant.name, layer, 1).project)
+        for layer, cidr in zip(("data", "app"), cidrs, strict=True)
+    ]
+    secrets = sorted({secret for component in components for secret in component.secrets})
+    return ReserveTenant(encode(tenant), encode(rows), encode(subnets), secrets).planned("ports and subnets are free")
+
+
+def allocations_of(tenant: Tenant, chosen: Sequence[Chosen]) -> list[Allocation]:
+    """The loopback allocations of a stack's chosen ports, for the tenant's current generations."""
+    return [
+        Allocation(
+            tenant.host, LOOPBACK, c.host_port, c.wanted.protocol, tenant.name, c.wanted.layer,
+            tenant.layer(c.wanted.layer).generation, c.wanted.component, c.wanted.container_port, c.canonical,
+        )
+        for c in chosen
+    ]  # fmt: skip
+
+
+def public_allocation(tenant: Tenant) -> Allocation:
+    """The tenant's public port, held by the edge on every address through all generations."""
+    return Allocation(tenant.host, EVERYWHERE, tenant.public_port, "tcp", tenant.name, EDGE, 0, EDGE, tenant.public_port, False)
+
+
+def _changes(tenant: Tenant, components: Sequence[Component], chosen: Sequence[Chosen], cidrs: Sequence[str]) -> list[str]:
+    ports = {}
+    for c in chosen:
+        ports.setdefault(c.wanted.component, []).append(f"{LOOPBACK}:{c.host_port}->{c.wanted.container_port}")
+    lines = [f"+ network {LayerReference(tenant.name, layer, 1).project} {cidr}" for layer, cidr in zip(("data", "app"), cidrs, strict=True)]
+    for component in components:
+        project = tenant.layer(component.layer).project
+        lines += [f"+ volume {project}_{component.name}-{volume}" for volume in component.volumes]
+        lines.append(f"+ container {project}/{component.name} {' '.join(ports.get(component.name, []))}".rstrip())
+    return [*lines, f"+ route {tenant.url}" + (f" and {tenant.hostname}" if tenant.hostname else "")]
+
+
+def warnings_of(edition: Edition, seen: HostObservation) -> tuple[str, ...]:
+    """What the operator should know before saying yes."""
+    capacity = seen.host.capacity
+    if capacity and capacity.memory_bytes and capacity.memory_bytes < edition.requirements.memory_bytes:
+        have, need = capacity.memory_bytes >> 20, edition.requirements.memory_bytes >> 20
+        return (f"{edition.name} recommends {need} MiB of memory, {seen.host.name} has {have} MiB",)
+    return ()
+
+
+def settle(tenant: str) -> PlannedStep:
+    return SettleFiles(tenant).planned("the old files are not needed any more")

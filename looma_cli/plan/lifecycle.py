@@ -1,0 +1,123 @@
+"""Plans for the rest of a tenant's life: start, stop, restart, suspend, resume, delete."""
+
+from __future__ import annotations
+
+from looma_cli.errors import NotAllowed
+from looma_cli.model.edition import Edition
+from looma_cli.model.operation import Plan, PlannedStep
+from looma_cli.model.probing import mode_of
+from looma_cli.model.tenant import Tenant
+from looma_cli.plan.create import Held, components_of, image_references, reserve_edge, start_steps
+from looma_cli.plan.observation import HostObservation, Limits
+from looma_cli.steps.layers import PullImages, RemoveLayer, RenderStack, SettleFiles, StopLayer
+from looma_cli.steps.routes import ApplyRoute, DrainEdge, EnsureEdge, ReleaseEdge, RemoveRoute, SetRouteMode
+from looma_cli.steps.tenants import ForgetTenant, SetStatus
+
+
+def require(tenant: Tenant, *statuses: str, verb: str) -> None:
+    """Raises NotAllowed unless the tenant has one of the statuses."""
+    if tenant.status not in statuses:
+        raise NotAllowed(
+            f"tenant {tenant.name} is {tenant.status}; {verb} needs it {' or '.join(statuses)}", f"looma tenant show {tenant.name}"
+        )
+
+
+def plan_start(
+    tenant: Tenant, edition: Edition, seen: HostObservation, held: Held, limits: Limits, *, registry: str, edge_image: str, support_images: list[str]
+) -> Plan:
+    """A created, stopped or failed tenant to its feet, from freshly rendered files."""
+    require(tenant, "created", "stopped", "failed", "running", verb="start")
+    before = "stopped" if tenant.status in ("stopped", "running") else "absent"
+    layers = [["data", tenant.data_generation], ["app", tenant.app_generation]]
+    references = [*image_references(tenant, components_of(edition, tenant.profile), edition, registry), *support_images]
+    steps = [
+        SetStatus(tenant.name, "provisioning", tenant.status).planned("start asked for"),
+        RenderStack(tenant.name, layers, False, seen.start_interval).planned("templates or settings may have changed"),
+        *reserve_edge(tenant.host, held, held.ports | seen.listening, limits),
+        PullImages(tenant.name, tenant.host, references, tenant.images == "local").planned("the stack's images"),
+        *start_steps(tenant, before, edge_image, new_route=tenant.status == "created"),
+        SettleFiles(tenant.name).planned("the old files are not needed any more"),
+        SetStatus(tenant.name, "running", "provisioning").planned("everything answers"),
+    ]
+    return Plan("tenant.start", tenant.name, tuple(steps), len(steps) - 1, (f"~ tenant {tenant.name}: {tenant.status} -> running",))
+
+
+def plan_stop(tenant: Tenant) -> Plan:
+    """Answer 503, let requests end, stop both layers; the data stay."""
+    require(tenant, "running", "suspended", "failed", verb="stop")
+    name, host = tenant.name, tenant.host
+    steps = [
+        SetRouteMode(name, host, "stopped", mode_of(tenant.status)).planned("nobody is to see errors of half a stack"),
+        StopLayer(name, "app", tenant.app_generation, host).planned("services before their datastores"),
+        StopLayer(name, "data", tenant.data_generation, host).planned("services have ended"),
+        SetStatus(name, "stopped", tenant.status).planned("both layers are stopped"),
+    ]
+    return Plan("tenant.stop", name, tuple(steps), len(steps) - 1, (f"~ tenant {name}: {tenant.status} -> stopped",))
+
+
+def plan_restart(stop: Plan, start: Plan) -> Plan:
+    """Stop and start as one operation; a failure brings back a running tenant."""
+    steps = (*stop.steps, *start.steps)
+    return Plan("tenant.restart", stop.tenant, steps, len(steps) - 1, (f"~ tenant {stop.tenant}: running -> stopped -> running",))
+
+
+def plan_suspend(tenant: Tenant) -> Plan:
+    """503 at the edge at once; containers and data stay."""
+    require(tenant, "running", verb="suspend")
+    return _mode_change(tenant, "tenant.suspend", "suspended", "suspended")
+
+
+def plan_resume(tenant: Tenant) -> Plan:
+    """Serve again after a suspend."""
+    require(tenant, "suspended", verb="resume")
+    return _mode_change(tenant, "tenant.resume", "running", "serving")
+
+
+def _mode_change(tenant: Tenant, kind: str, status: str, mode: str) -> Plan:
+    steps = (
+        SetRouteMode(tenant.name, tenant.host, mode, mode_of(tenant.status)).planned(f"{kind.split('.')[1]} asked for"),
+        SetStatus(tenant.name, status, tenant.status).planned("the edge answers so"),
+    )
+    return Plan(kind, tenant.name, steps, 1, (f"~ tenant {tenant.name}: {tenant.status} -> {status}",))
+
+
+def plan_delete(tenant: Tenant, *, backup: bool, deployed: bool) -> Plan:
+    """Route away, layers with their volumes away, then the record. The pivot is the first layer's removal: no way back from there.
+
+    ``deployed`` is False for a tenant that never touched an engine, which then needs none."""
+    name, host = tenant.name, tenant.host
+    steps: list[PlannedStep] = [SetStatus(name, "deleting", tenant.status).planned("delete asked for")]
+    pivot = 0
+    if deployed:
+        steps += [
+            RemoveRoute(name, host).planned("no new requests"),
+            DrainEdge(name, host).planned("requests in flight end"),
+            RemoveLayer(name, "app", tenant.app_generation, host).planned("services before their datastores"),
+            RemoveLayer(name, "data", tenant.data_generation, host).planned("with its volumes"),
+            ReleaseEdge(name, host).planned("nothing is left behind"),
+        ]
+        pivot = 3
+    steps += [
+        SettleFiles(name, everything=True).planned("nothing is left behind"),
+        ForgetTenant(name).planned("last, so that a resume finds everything"),
+    ]
+    return Plan("tenant.delete", name, tuple(steps), pivot or 1, tuple(_removals(tenant, deployed)), _delete_warnings(backup))
+
+
+def _removals(tenant: Tenant, deployed: bool) -> list[str]:
+    lines = [f"- route {tenant.url}"] if deployed else []
+    for layer in ("app", "data") if deployed else ():
+        lines.append(f"- {layer} layer {tenant.layer(layer).project} with containers, network and volumes")
+    return [*lines, f"- {len(tenant.ports) + 1} ports, {len(tenant.subnets)} subnets, rendered files, secrets"]
+
+
+def _delete_warnings(backup: bool) -> tuple[str, ...]:
+    return () if backup else ("no last backup is taken: the data cannot be brought back",)
+
+
+def apply_current_route(tenant: Tenant, edge_image: str) -> list[PlannedStep]:
+    """Steps that put a missing route back."""
+    return [
+        EnsureEdge(tenant.name, tenant.host, edge_image).planned("every tenant is reached through it"),
+        ApplyRoute(tenant.name, tenant.host, mode_of(tenant.status), False).planned("the route was missing"),
+    ]

@@ -1,0 +1,205 @@
+"""Walks a journaled plan forward or back. Knows no step by name.
+
+Every step is marked before and after. A step on the state commits together with its mark. Before the pivot a failure undoes what was
+done, newest first; after it there is only forward. An outcome that is *unknown* (the host went away) pauses; it is no failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from looma_cli.errors import Cancelled, Conflict, LoomaError, NotAllowed, OperationFailed, Paused, Unreachable
+from looma_cli.model.operation import Operation, StepRecord
+from looma_cli.model.protocols import State
+from looma_cli.model.reporting import Reporter
+from looma_cli.model.world import World
+from looma_cli.steps.base import StateStep, WorldStep, read_step
+
+
+class StopRequested(BaseException):
+    """Raised at a safe point inside a step after Ctrl-C: the step may run again. No ``Exception``, so that nothing swallows it."""
+
+
+class Runner:
+    """Runs one operation at a time. ``stop_requested`` answers whether the user asked to end (Ctrl-C, SIGTERM)."""
+
+    def __init__(self, world: World, reporter: Reporter, stop_requested: Callable[[], bool] = lambda: False) -> None:
+        self._world = world
+        self._reporter = reporter
+        self._stop_requested = stop_requested
+
+    def forward(self, operation: Operation) -> Operation:
+        """Run what is not done yet. Returns the finished operation.
+
+        Raises OperationFailed or the step's own Conflict/Unreachable after a complete undo, Paused where the operation waits for a
+        resume, Cancelled after Ctrl-C.
+        """
+        operation = self._save(replace(operation, status="running", direction="forward", error=None))
+        self._reporter.operation_started(operation)
+        for index, record in enumerate(operation.steps):
+            if record.status == "done":
+                continue
+            self._pause_if_asked(operation)
+            try:
+                operation = self._do(operation, index)
+            except StopRequested:
+                self._pause_if_asked(operation)
+            except LoomaError as error:
+                self._fail(self._read(operation.id), index, error)
+            except Exception as error:  # a defect of ours or of a library: the world is put back all the same
+                self._fail(self._read(operation.id), index, OperationFailed(f"{type(error).__name__}: {error}", "see --debug"), error)
+        return self._finish(operation, "done")
+
+    def back(self, operation: Operation) -> Operation:
+        """Undo what was done or begun, newest first. Raises NotAllowed past the pivot, Paused when an undo fails."""
+        if pivot_passed(operation):
+            raise NotAllowed(
+                f"operation {operation.id} is past its point of no return: it can only go forward", f"looma operation resume {operation.id}"
+            )
+        operation = self._save(replace(operation, status="running", direction="back"))
+        self._reporter.operation_started(operation)
+        operation = self._undo_all(operation)
+        return self._finish(operation, "rolled_back")
+
+    # forward, one step
+    def _do(self, operation: Operation, index: int) -> Operation:
+        planned = operation.plan.steps[index]
+        step = read_step(planned.name, planned.params)
+        began = self._world.clock.now()
+        self._reporter.step_started(index, planned, step.title(), undoing=False)
+        if isinstance(step, StateStep):
+            with self._world.store.write() as state:
+                detail = step.do(self._world, state)
+                self._mark(state, operation, index, "done", began, detail)
+        else:
+            with self._world.store.write() as state:
+                state.mark_step(operation.id, index, "started", at=began)
+            detail = step.do(self._world, self._progress(index))
+            with self._world.store.write() as state:
+                self._mark(state, operation, index, "done", began, detail)
+        duration = self._since(began)
+        self._reporter.step_finished(index, "done", duration, detail)
+        return _with_step(operation, index, StepRecord(planned.name, "done", began, duration, detail))
+
+    # back
+    def _undo_all(self, operation: Operation) -> Operation:
+        for index in reversed(range(len(operation.steps))):
+            if operation.steps[index].status in ("todo", "undone"):
+                continue
+            try:
+                operation = self._undo(operation, index)
+            except LoomaError as error:
+                self._save(replace(operation, status="paused", error=error.message))
+                raise Paused(
+                    f"operation {operation.id} could not be put back yet: {error.message}",
+                    f"mend that, then: looma operation rollback {operation.id}",
+                    operation=operation.id,
+                ) from error
+        return operation
+
+    def _undo(self, operation: Operation, index: int) -> Operation:
+        planned = operation.plan.steps[index]
+        step = read_step(planned.name, planned.params)
+        began = self._world.clock.now()
+        self._reporter.step_started(index, planned, step.title(), undoing=True)
+        if isinstance(step, WorldStep):
+            with self._world.store.write() as state:
+                state.mark_step(operation.id, index, "undoing", at=began)
+            detail = step.undo(self._world, self._quiet_progress(index))
+            with self._world.store.write() as state:
+                self._mark(state, operation, index, "undone", began, detail)
+        else:
+            with self._world.store.write() as state:
+                detail = step.undo(self._world, state)
+                self._mark(state, operation, index, "undone", began, detail)
+        duration = self._since(began)
+        self._reporter.step_finished(index, "undone", duration, detail)
+        return _with_step(operation, index, StepRecord(planned.name, "undone", began, duration, detail))
+
+    # failing
+    def _fail(self, operation: Operation, index: int, error: LoomaError, cause: BaseException | None = None) -> None:
+        """Undo, or pause where that is not possible or the outcome is unknown. Always raises."""
+        unknown = isinstance(error, Unreachable) and isinstance(_step_of(operation, index), WorldStep)
+        with self._world.store.write() as state:
+            state.mark_step(operation.id, index, "started" if unknown else "failed", detail=error.message)
+        self._reporter.step_finished(index, "failed", None, error.message)
+        operation = self._read(operation.id)
+        if unknown or pivot_passed(operation):
+            self._save(replace(operation, status="paused", error=error.message))
+            ways = f"looma operation resume {operation.id}"
+            if not pivot_passed(operation):
+                ways += f", or: looma operation rollback {operation.id}"
+            raise Paused(f"{error.message} (operation {operation.id} is paused)", f"mend that, then: {ways}", operation=operation.id) from error
+        operation = self._save(replace(operation, direction="back", error=error.message))
+        operation = self._undo_all(operation)
+        self._finish(replace(operation, error=error.message), "failed")
+        raise _as_failure(operation, error) from (cause or error)
+
+    def _pause_if_asked(self, operation: Operation) -> None:
+        if not self._stop_requested():
+            return
+        operation = self._save(replace(self._read(operation.id), status="paused", error="interrupted"))
+        ways = f"looma operation resume {operation.id}"
+        if not pivot_passed(operation):
+            ways += f", or: looma operation rollback {operation.id}"
+        raise Cancelled(f"interrupted; operation {operation.id} is paused", f"go on with: {ways}", operation=operation.id)
+
+    # journal
+    def _progress(self, index: int) -> Callable[[str], None]:
+        def progress(text: str) -> None:
+            if self._stop_requested():
+                raise StopRequested
+            self._reporter.step_progress(index, text)
+
+        return progress
+
+    def _quiet_progress(self, index: int) -> Callable[[str], None]:
+        return lambda text: self._reporter.step_progress(index, text)
+
+    def _mark(self, state: State, operation: Operation, index: int, status: str, began: datetime, detail: str) -> None:
+        state.mark_step(operation.id, index, status, at=began, duration_ms=self._since(began), detail=detail)
+
+    def _since(self, began: datetime) -> int:
+        return round((self._world.clock.now() - began).total_seconds() * 1000)
+
+    def _save(self, operation: Operation) -> Operation:
+        with self._world.store.write() as state:
+            state.save_operation(operation)
+        return operation
+
+    def _read(self, id: str) -> Operation:
+        with self._world.store.read() as state:
+            return state.operation(id)
+
+    def _finish(self, operation: Operation, status: str) -> Operation:
+        operation = self._save(replace(operation, status=status, finished_at=self._world.clock.now()))
+        self._reporter.operation_finished(operation)
+        return operation
+
+
+def pivot_passed(operation: Operation) -> bool:
+    """Whether the plan's pivot step was done or begun to be done on the world: from there it goes only forward."""
+    status = operation.steps[operation.plan.pivot].status
+    if isinstance(_step_of(operation, operation.plan.pivot), StateStep):
+        return status == "done"
+    return status in ("started", "done", "failed")
+
+
+def _step_of(operation: Operation, index: int) -> StateStep | WorldStep:
+    planned = operation.plan.steps[index]
+    return read_step(planned.name, planned.params)
+
+
+def _with_step(operation: Operation, index: int, record: StepRecord) -> Operation:
+    return replace(operation, steps=(*operation.steps[:index], record, *operation.steps[index + 1 :]))
+
+
+def _as_failure(operation: Operation, error: LoomaError) -> LoomaError:
+    """What the caller sees after a complete undo: conflicts and unreachable hosts as themselves, the rest as a failed operation."""
+    if isinstance(error, (Conflict, Unreachable)):
+        error.details.setdefault("operation", operation.id)
+        return error
+    hint = error.hint or f"looma operation show {operation.id}"
+    return OperationFailed(f"{error.message} (everything was put back)", hint, operation=operation.id, **error.details)

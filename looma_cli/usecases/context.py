@@ -1,0 +1,68 @@
+"""What every use case works with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from looma_cli.model.protocols import HeldLease, State
+from looma_cli.model.reporting import Reporter
+from looma_cli.model.world import World
+from looma_cli.plan.create import Held
+from looma_cli.plan.observation import HostObservation, Limits
+from looma_cli.runner import Runner
+
+LOCAL = "local"
+
+
+@dataclass
+class Children:
+    """Passes the pid of a running outside program on to the lease under which it runs."""
+
+    lease: HeldLease | None = None
+
+    def __call__(self, pid: int | None) -> None:
+        if self.lease is not None:
+            self.lease.set_child(pid)
+
+
+@dataclass(frozen=True)
+class Context:
+    """One command's world and knobs. ``images`` is registry or local; ``edge_image`` and ``support_images`` belong to no edition."""
+
+    world: World
+    reporter: Reporter
+    limits: Limits
+    images: str
+    registry: str
+    children: Children = field(default_factory=Children)
+    stop_requested: Callable[[], bool] = lambda: False
+
+    def runner(self) -> Runner:
+        return Runner(self.world, self.reporter, self.stop_requested)
+
+    def edge_image(self, images: str) -> str:
+        return self.world.catalog.support_image("edge", images)
+
+    def support_images(self, images: str) -> list[str]:
+        return [self.world.catalog.support_image("init", images), self.edge_image(images)]
+
+
+def observe_host(context: Context, name: str, *, engine: bool) -> HostObservation:
+    """Look at a host before deciding: its listeners, and (``engine``) what its engine has. Raises NotFound, EngineUnavailable."""
+    world = context.world
+    with world.store.read() as state:
+        host = state.host(name)
+    listening = {(listener.protocol, listener.port) for listener in world.access(name).listeners()}
+    networks: tuple[str, ...] = ()
+    api = None
+    if engine:
+        api = world.engine(name).information().api
+        listening |= {(protocol, port) for _, port, protocol in world.engine(name).published_ports()}
+        networks = tuple(cidr for network in world.engine(name).networks(everyones=True) for cidr in network.cidrs)
+    return HostObservation(host, frozenset(listening), networks, api, world.clock.now())
+
+
+def held_on(state: State, host: str) -> Held:
+    """What the state says is taken on a host."""
+    return Held(frozenset(state.taken_ports(host)), tuple(state.taken_subnets(host)), state.edge_ports(host))

@@ -1,0 +1,280 @@
+"""The life of a tenant: one method per verb."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from looma_cli.errors import AlreadyExists, InvalidValue, LoomaError, NotAllowed, NotFound, PortTaken, SubnetTaken
+from looma_cli.model.operation import Plan
+from looma_cli.model.protocols import State
+from looma_cli.model.requests import UNSET, CreateRequest, UpdateRequest
+from looma_cli.model.tenant import Certificate, Tenant
+from looma_cli.plan.create import plan_create, resolve_release
+from looma_cli.plan.lifecycle import plan_delete, plan_restart, plan_resume, plan_start, plan_stop, plan_suspend
+from looma_cli.plan.reallocate import with_new_ports
+from looma_cli.plan.update import changed_fields, plan_update
+from looma_cli.usecases.changing import Decide, change
+from looma_cli.usecases.context import LOCAL, Context, held_on, observe_host
+
+ATTEMPTS = 4
+QUARANTINE = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """What became of one line of ``tenant create --from``."""
+
+    line: int
+    name: str
+    tenant: Tenant | None
+    error: LoomaError | None
+
+
+class TenantUseCases:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._world = context.world
+
+    # looking
+    def list(self) -> list[Tenant]:
+        with self._world.store.read() as state:
+            return state.tenants()
+
+    def show(self, name: str) -> Tenant:
+        with self._world.store.read() as state:
+            return state.tenant(name)
+
+    # creating
+    def create(self, request: CreateRequest, *, dry_run: bool = False, wait_seconds: float = 0) -> Tenant | Plan:
+        """Allocate, render, start, prove, route. Made again with the same arguments it does what is missing.
+
+        Raises NotFound, Conflict (AlreadyExists with other arguments), NoFreePorts, NoFreeSubnet, ImageUnavailable, OperationFailed.
+        """
+        edition = self._world.catalog.edition(request.edition)
+        resolve_release(edition, request.release)
+        self._refuse_platform(edition.kind, edition.name)
+        existing = self._existing(request)
+        if existing is not None:
+            return self._create_again(existing, request, dry_run, wait_seconds)
+        certificate = seal_certificate(self._context, request.tls_certificate, request.tls_key)
+        host = request.host or LOCAL
+
+        def attempt() -> Plan | None:
+            seen = observe_host(self._context, host, engine=request.start)
+
+            def decide(state: State) -> Plan | None:
+                if state.has_tenant(request.name):
+                    raise AlreadyExists(f"tenant {request.name} exists", f"looma tenant show {request.name}")
+                return plan_create(
+                    request, edition, seen, held_on(state, host), self._context.limits, certificate=certificate, **self._images()
+                )
+
+            return change(self._context, request.name, "tenant.create", host, decide, dry_run=dry_run, wait_seconds=wait_seconds)
+
+        plan = self._replanning(host, attempt)
+        return plan if dry_run else self.show(request.name)
+
+    def create_many(
+        self, rows: Iterable[tuple[int, CreateRequest | LoomaError]], *, start: bool = True
+    ) -> Iterator[BatchResult]:
+        """Create one after the other; a bad line is reported and the next one tried."""
+        for line, row in rows:
+            if isinstance(row, LoomaError):
+                yield BatchResult(line, "", None, row)
+                continue
+            try:
+                yield BatchResult(line, row.name, self.create(row), None)
+            except LoomaError as error:
+                yield BatchResult(line, row.name, None, error)
+
+    def _existing(self, request: CreateRequest) -> Tenant | None:
+        with self._world.store.read() as state:
+            if not state.has_tenant(request.name):
+                return None
+            if state.open_operation(request.name) is not None:
+                return None  # `change` says who holds it, or how to resume
+            return state.tenant(request.name)
+
+    def _create_again(self, tenant: Tenant, request: CreateRequest, dry_run: bool, wait_seconds: float) -> Tenant | Plan:
+        other = differences(tenant, request)
+        if other:
+            raise AlreadyExists(
+                f"tenant {tenant.name} exists with another {', '.join(other)}", f"looma tenant show {tenant.name}", differences=other
+            )
+        if tenant.status == "created" and request.start:
+            return self.start(tenant.name, dry_run=dry_run, wait_seconds=wait_seconds)
+        if dry_run:
+            return Plan("tenant.create", tenant.name, (), 0, (), (f"tenant {tenant.name} exists and is {tenant.status}: nothing to do",))
+        if tenant.status not in ("running", "created"):
+            raise AlreadyExists(f"tenant {tenant.name} exists and is {tenant.status}", f"looma tenant start {tenant.name}")
+        return tenant
+
+    def _refuse_platform(self, kind: str, name: str) -> None:
+        if kind == "platform":
+            raise InvalidValue(f"{name} is the provider's own platform, no edition for tenants", "looma core up starts it")
+
+    def _images(self) -> dict[str, object]:
+        images = self._context.images
+        return {
+            "images": images,
+            "registry": self._context.registry,
+            "edge_image": self._context.edge_image(images),
+            "support_images": self._context.support_images(images),
+        }
+
+    # verbs
+    def start(self, name: str, *, dry_run: bool = False, wait_seconds: float = 0) -> Tenant | Plan:
+        tenant = self.show(name)
+        moved: list[bool] = []
+
+        def attempt() -> Plan | None:
+            return self._change(tenant, "tenant.start", self._start_decision(tenant, bool(moved)), dry_run, wait_seconds)
+
+        plan = self._replanning(tenant.host, attempt, moved, keep=tenant.public_port)
+        return plan if dry_run and plan else self.show(name)
+
+    def stop(self, name: str, *, dry_run: bool = False, wait_seconds: float = 0) -> Tenant | Plan:
+        return self._simple(name, "tenant.stop", lambda t: None if t.status == "stopped" else plan_stop(t), dry_run, wait_seconds)
+
+    def suspend(self, name: str, *, dry_run: bool = False, wait_seconds: float = 0) -> Tenant | Plan:
+        return self._simple(name, "tenant.suspend", lambda t: None if t.status == "suspended" else plan_suspend(t), dry_run, wait_seconds)
+
+    def resume(self, name: str, *, dry_run: bool = False, wait_seconds: float = 0) -> Tenant | Plan:
+        return self._simple(name, "tenant.resume", lambda t: None if t.status == "running" else plan_resume(t), dry_run, wait_seconds)
+
+    def restart(self, name: str, *, dry_run: bool = False, wait_seconds: float = 0) -> Tenant | Plan:
+        tenant = self.show(name)
+        seen = observe_host(self._context, tenant.host, engine=True)
+
+        def decide(state: State) -> Plan:
+            from dataclasses import replace
+
+            now = state.tenant(name)
+            stop = plan_stop(now)
+            return plan_restart(stop, self._plan_start(state, replace(now, status="stopped"), seen))
+
+        plan = self._change(tenant, "tenant.restart", decide, dry_run, wait_seconds)
+        return plan if dry_run and plan else self.show(name)
+
+    def update(self, request: UpdateRequest, *, dry_run: bool = False, wait_seconds: float = 0) -> Tenant | Plan:
+        """Apply what is asked for, and templates or an ``override.yaml`` that changed. Nothing but the record for a stopped tenant."""
+        tenant = self.show(request.name)
+        edition = self._world.catalog.edition(tenant.edition)
+        certificate = None
+        if request.tls_certificate is not UNSET:
+            key = None if request.tls_key is UNSET else request.tls_key
+            certificate = seal_certificate(self._context, request.tls_certificate, key)
+        up = tenant.status in ("running", "suspended")
+        seen = observe_host(self._context, tenant.host, engine=up)
+
+        def decide(state: State) -> Plan:
+            now = state.tenant(request.name)
+            changes = changed_fields(now, request, certificate)
+            return plan_update(
+                now, edition, changes, seen, held_on(state, now.host), self._context.limits,
+                registry=self._context.registry, support_images=self._context.support_images(now.images),
+            )  # fmt: skip
+
+        plan = self._change(tenant, "tenant.update", decide, dry_run, wait_seconds)
+        return plan if dry_run and plan else self.show(request.name)
+
+    def delete(self, name: str, *, backup: bool, dry_run: bool = False, wait_seconds: float = 0) -> Tenant | Plan:
+        """Remove the tenant with its data. Until backups exist, ``backup`` must be given up explicitly."""
+        tenant = self.show(name)
+        if backup and not dry_run:
+            raise NotAllowed(
+                f"a last backup of {name} cannot be taken yet", f"to delete it without: looma tenant delete {name} --no-backup"
+            )
+        deployed = tenant.status != "created"
+
+        def decide(state: State) -> Plan:
+            return plan_delete(state.tenant(name), backup=backup, deployed=deployed)
+
+        plan = self._change(tenant, "tenant.delete", decide, dry_run, wait_seconds)
+        return plan if dry_run and plan else tenant
+
+    # decisions
+    def _start_decision(self, tenant: Tenant, move: bool) -> Decide:
+        seen = observe_host(self._context, tenant.host, engine=True)
+
+        def decide(state: State) -> Plan | None:
+            now = state.tenant(tenant.name)
+            if now.status == "running" and not move:
+                return None
+            plan = self._plan_start(state, now, seen)
+            if not move:
+                return plan
+            edition = self._world.catalog.edition(now.edition)
+            return with_new_ports(plan, now, edition, seen, held_on(state, now.host), self._context.limits)
+
+        return decide
+
+    def _plan_start(self, state: State, tenant: Tenant, seen: object) -> Plan:
+        return plan_start(
+            tenant, self._world.catalog.edition(tenant.edition), seen, held_on(state, tenant.host), self._context.limits,  # type: ignore[arg-type]
+            registry=self._context.registry, edge_image=self._context.edge_image(tenant.images),
+            support_images=self._context.support_images(tenant.images),
+        )  # fmt: skip
+
+    def _simple(self, name: str, kind: str, plan_of: object, dry_run: bool, wait_seconds: float) -> Tenant | Plan:
+        tenant = self.show(name)
+        plan = self._change(tenant, kind, lambda state: plan_of(state.tenant(name)), dry_run, wait_seconds)  # type: ignore[operator]
+        return plan if dry_run and plan else self.show(name)
+
+    def _change(self, tenant: Tenant, kind: str, decide: Decide, dry_run: bool, wait_seconds: float) -> Plan | None:
+        plan = change(self._context, tenant.name, kind, tenant.host, decide, dry_run=dry_run, wait_seconds=wait_seconds)
+        if plan is None and dry_run:
+            return Plan(kind, tenant.name, (), 0, (), (f"tenant {tenant.name} is {tenant.status}: nothing to do",))
+        return plan
+
+    def _replanning(self, host: str, attempt: object, moved: list[bool] | None = None, keep: int | None = None) -> Plan | None:
+        """Run ``attempt``; when the engine says that a port or subnet is taken after all, note it and plan once more."""
+        for last in (False,) * (ATTEMPTS - 1) + (True,):
+            try:
+                return attempt()  # type: ignore[operator]
+            except (PortTaken, SubnetTaken) as error:
+                if last or error.details.get("port") == keep is not None:
+                    raise
+                self._note(host, error)
+                if moved is not None:
+                    moved.append(True)
+        raise NotFound("unreachable", "")
+
+    def _note(self, host: str, error: PortTaken | SubnetTaken) -> None:
+        self._context.reporter.note(f"{error.message}; planning once more")
+        port = error.details.get("port")
+        if port is None:
+            return
+        with self._world.store.write() as state:
+            if port in state.edge_ports(host).values() and not self._world.edge(host).running():
+                state.save_edge_ports(host, {})
+            until = self._world.clock.now() + QUARANTINE
+            state.quarantine(host, error.details.get("address", "0.0.0.0"), port, error.details.get("protocol", "tcp"), until)
+
+
+def differences(tenant: Tenant, request: CreateRequest) -> list[str]:
+    """Names of the arguments by which a repeated create differs from the tenant that exists."""
+    pairs = {
+        "edition": (tenant.edition, request.edition),
+        "release": (tenant.release, request.release or tenant.release),
+        "host": (tenant.host, request.host or tenant.host),
+        "profile": (tenant.profile, request.profile),
+        "hostname": (tenant.hostname, request.hostname),
+        "display name": (tenant.display_name, request.display_name or tenant.display_name),
+        "ports": (tenant.port_policy, request.ports),
+        "set": (dict(tenant.settings), dict(request.settings)),
+        "certificate": (tenant.certificate.chain if tenant.certificate else None, request.tls_certificate),
+    }
+    return [name for name, (have, want) in pairs.items() if have != want]
+
+
+def seal_certificate(context: Context, chain: str | None, key: str | None) -> Certificate | None:
+    """The certificate with its key sealed. Raises InvalidValue when only one of both is given."""
+    if chain is None and key is None:
+        return None
+    if not chain or not key:
+        raise InvalidValue("a certificate needs its key, and a key its certificate", "give both --tls-cert and --tls-key")
+    context.world.vault.check_key_pair(chain, key)
+    return Certificate(chain, context.world.vault.seal(key))
