@@ -33,6 +33,10 @@ class Catalog(Protocol):
         """Raises NotFound for an unknown name, InvalidManifest for a broken manifest."""
         ...
 
+    def support_image(self, component: str, images: str) -> str:
+        """Image reference of ``edge`` or ``init`` (components of no edition); ``images`` is registry or local."""
+        ...
+
 
 class State(Protocol):
     """The state inside one transaction. Reading methods return frozen nouns; a UNIQUE constraint that is violated raises
@@ -137,6 +141,10 @@ class Vault(Protocol):
     def seal(self, plain: str) -> str: ...
     def open(self, sealed: str) -> str:
         """Raises SecretUnreadable when it was sealed under another key."""
+        ...
+
+    def check_key_pair(self, chain: str, key: str) -> None:
+        """Raises InvalidValue unless both are PEM, belong together and have not expired."""
         ...
 
 

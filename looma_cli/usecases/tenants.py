@@ -47,14 +47,17 @@ class TenantUseCases:
             return state.tenant(name)
 
     # creating
-    def create(self, request: CreateRequest, *, dry_run: bool = False, wait_seconds: float = 0) -> Tenant | Plan:
+    def create(
+        self, request: CreateRequest, *, platform: bool = False, dry_run: bool = False, wait_seconds: float = 0
+    ) -> Tenant | Plan:
         """Allocate, render, start, prove, route. Made again with the same arguments it does what is missing.
 
         Raises NotFound, Conflict (AlreadyExists with other arguments), NoFreePorts, NoFreeSubnet, ImageUnavailable, OperationFailed.
         """
         edition = self._world.catalog.edition(request.edition)
         resolve_release(edition, request.release)
-        self._refuse_platform(edition.kind, edition.name)
+        if not platform:
+            self._refuse_platform(edition.kind, edition.name)
         existing = self._existing(request)
         if existing is not None:
             return self._create_again(existing, request, dry_run, wait_seconds)

@@ -1,0 +1,71 @@
+"""The fleet at a glance, from the state; ``live`` asks the hosts first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from looma_cli.errors import Unreachable
+from looma_cli.model.host import Host
+from looma_cli.model.operation import Operation
+from looma_cli.model.tenant import Tenant
+from looma_cli.usecases.context import Context
+from looma_cli.usecases.health import HealthUseCases
+from looma_cli.usecases.operations import OperationUseCases
+
+
+@dataclass(frozen=True, slots=True)
+class FleetStatus:
+    tenants: tuple[Tenant, ...]
+    hosts: tuple[Host, ...]
+    operations: tuple[Operation, ...]
+
+    @property
+    def summary(self) -> dict[str, int]:
+        running = sum(t.status == "running" for t in self.tenants)
+        unhealthy = sum(t.health == "unhealthy" for t in self.tenants)
+        return {"tenants": len(self.tenants), "running": running, "unhealthy": unhealthy}
+
+
+class StatusUseCases:
+    def __init__(self, context: Context, health: HealthUseCases, operations: OperationUseCases) -> None:
+        self._context = context
+        self._world = context.world
+        self._health = health
+        self._operations = operations
+
+    def fleet(self, live: bool = False) -> FleetStatus:
+        return self._status(None, live)
+
+    def tenant(self, name: str, live: bool = False) -> FleetStatus:
+        """The same for one tenant. Raises NotFound."""
+        return self._status(name, live)
+
+    def _status(self, name: str | None, live: bool) -> FleetStatus:
+        if live:
+            self._look(name)
+        with self._world.store.read() as state:
+            tenants = [state.tenant(name)] if name else state.tenants()
+            hosts = [h for h in state.hosts() if name is None or h.name == tenants[0].host]
+        return FleetStatus(tuple(tenants), tuple(hosts), tuple(self._operations.list(name)))
+
+    def _look(self, name: str | None) -> None:
+        """Ask the hosts and every tenant on a reachable one; an unreachable host is recorded as such."""
+        with self._world.store.read() as state:
+            hosts = state.hosts()
+        for host in hosts:
+            self._save(self._observed(host))
+        self._health.check([name] if name else [])
+
+    def _observed(self, host: Host) -> Host:
+        now = self._world.clock.now()
+        try:
+            information = self._world.engine(host.name).information()
+        except Unreachable:
+            return replace(host, status="unreachable", checked_at=now)
+        status = "cordoned" if host.status == "cordoned" else "ready"
+        engine = {"version": information.version, "api": ".".join(map(str, information.api)), "compose": information.compose}
+        return replace(host, status=status, engine=engine, checked_at=now)
+
+    def _save(self, host: Host) -> None:
+        with self._world.store.write() as state:
+            state.save_host(host)
