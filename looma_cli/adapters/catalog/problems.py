@@ -1,0 +1,42 @@
+"""What is wrong with a manifest, with the line where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """``line`` counts from 1."""
+
+    line: int
+    message: str
+
+
+class Report:
+    """Collects problems while a manifest is read, so that one pass tells them all."""
+
+    def __init__(self) -> None:
+        self._problems: set[Problem] = set()
+
+    def add(self, where: Any, message: str) -> None:
+        """``where`` is a YAML node or a line number."""
+        line = where if isinstance(where, int) else where.start_mark.line + 1
+        self._problems.add(Problem(line, message))
+
+    def problems(self) -> list[Problem]:
+        """In the order of the file."""
+        return sorted(self._problems)
+
+    def __bool__(self) -> bool:
+        return bool(self._problems)
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """``"; did you mean 'x'?"`` for a near miss, else the empty string."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
