@@ -1,0 +1,236 @@
+"""The Engine of a host: reads through its API, writes through compose, removes by labels."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from looma_cli.adapters.engine import failures, objects, streams
+from looma_cli.adapters.engine.api import EngineApi
+from looma_cli.adapters.engine.child import Children, foreground
+from looma_cli.adapters.engine.compose import Compose, mend_hint
+from looma_cli.adapters.engine.endpoint import resolve
+from looma_cli.adapters.engine.removal import Removal, in_parallel
+from looma_cli.errors import AlreadyExists, ComposeUnavailable, InvalidValue, NotFound
+from looma_cli.model.host import EngineInformation
+from looma_cli.model.layer import (
+    LABEL_COMPONENT,
+    LABEL_INSTALLATION,
+    LABEL_TENANT,
+    EngineNetwork,
+    EngineVolume,
+    RenderedLayer,
+    Workload,
+)
+from looma_cli.model.tenant import LayerReference
+
+PULL_LIMIT_SECONDS = 1800.0
+LOG_LINES = 5
+
+
+class ComposeEngine:
+    """Implements ``Engine`` with docker compose v2 and an engine of API 1.41 or newer.
+
+    ``docker_host`` is the engine's URL (None: where the docker command itself looks), ``installation`` the label's value by which
+    looma knows its own; ``on_child`` is told the pid of each outside program, and None when it has ended.
+    """
+
+    def __init__(
+        self,
+        docker_host: str | None,
+        installation: str,
+        on_child: Callable[[int | None], None] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        environment = os.environ if environment is None else environment
+        self.url = resolve(docker_host, environment)
+        self.installation = installation
+        self.api = EngineApi(self.url, environment)
+        self._children = Children(on_child)
+        self._compose = Compose(self.url, environment, self._children)
+        self._information: EngineInformation | None = None
+
+    # what the engine is and has
+
+    def information(self) -> EngineInformation:
+        """Asked once per process; compose is asked at the same time as the engine."""
+        if self._information is None:
+            with ThreadPoolExecutor(2) as pool:
+                compose, version = pool.submit(self._compose.version), pool.submit(self.api.get, "/version")
+                info = self.api.get("/info")
+                self._information = _information(info, version.result(), compose.result())
+        return self._information
+
+    def missing_images(self, references: Sequence[str]) -> list[str]:
+        """Those references, in order, that the engine has no image for."""
+        held = objects.images_held(self.api.get("/images/json"))
+        return [reference for reference in references if objects.normal_image(reference) not in held]
+
+    def pull(self, references: Sequence[str], report: Callable[[str], None]) -> None:
+        """Through the docker command, which knows its registries' credentials."""
+        for reference in references:
+            report(f"pulling {reference}")
+            outcome = self._children.run(
+                [self._docker(), "pull", "--quiet", "--", reference],
+                environment=self._compose.environment,
+                limit_seconds=PULL_LIMIT_SECONDS,
+            )
+            if outcome.code:
+                self.api.get("/version")  # an engine that is gone is not the image's fault
+                raise failures.image_unavailable(reference, f"it cannot be pulled: {failures.last_line(outcome.errors)}")
+
+    def _docker(self) -> str:
+        docker = shutil.which("docker", path=self._compose.environment["PATH"])
+        if docker is None:
+            raise ComposeUnavailable("the docker command is not installed", mend_hint())
+        return docker
+
+    # layers
+
+    def create(self, layer: RenderedLayer) -> None:
+        self._bring_up(layer, "create", "--no-build", "--pull", "never", "--remove-orphans")
+
+    def start(self, layer: RenderedLayer) -> None:
+        self._bring_up(layer, "up", "--detach", "--no-build", "--pull", "never", "--remove-orphans")
+
+    def _bring_up(self, layer: RenderedLayer, *arguments: str) -> None:
+        self._refuse_foreign(layer.reference)
+        outcome = self._compose.run(layer, *arguments)
+        if outcome.code:
+            raise self._failed_dependency(layer.reference, outcome.errors) or failures.explain(outcome.errors, layer, self.url)
+
+    def _refuse_foreign(self, reference: LayerReference) -> None:
+        """Compose knows a project by its name only: it would take over another installation's layer of that name."""
+        mark = {objects.COMPOSE_PROJECT: reference.project}
+        found = [c["Labels"] for c in self.api.listed("/containers/json", mark, {"all": "1"})]
+        found += [v["Labels"] for v in self.api.listed("/volumes", mark)["Volumes"] or ()]
+        found += [n["Labels"] or {} for n in self.api.get("/networks") if n["Name"] == reference.project]
+        if any(labels.get(LABEL_INSTALLATION) != self.installation for labels in found):
+            raise AlreadyExists(
+                f"something that is not this looma's already uses the name {reference.project} on this engine",
+                f"choose another name than {reference.tenant}, or another engine; docker ps -a shows whose it is",
+                project=reference.project,
+            )
+
+    def _failed_dependency(self, reference: LayerReference, errors: str) -> Exception | None:
+        """The component for whose sake compose gave up, with its last words; None if that was not the reason."""
+        failed = failures.failed_dependency(errors)
+        for workload in self._of_layer(reference) if failed else ():
+            if failed.is_of(workload):
+                return failures.dependency_failed(workload, reference.tenant, list(self.logs(workload, tail=LOG_LINES)))
+        return None
+
+    def stop(self, reference: LayerReference, timeout_seconds: int = 30) -> None:
+        """Those that others need are stopped last."""
+        for wave in reversed(objects.waves(self._of_layer(reference))):
+            in_parallel(lambda w: self._signal(w, "stop", timeout_seconds, {"t": timeout_seconds}), wave)
+
+    def restart(self, reference: LayerReference, component: str | None = None) -> None:
+        """Each with its own grace period, those that others need first. Raises NotFound for an unknown component."""
+        workloads = self._of_layer(reference, component)
+        if component and not workloads:
+            raise NotFound(f"{reference.project} has no component {component}", f"looma tenant show {reference.tenant} lists them")
+        for wave in objects.waves(workloads):
+            in_parallel(lambda w: self._signal(w, "restart", extra_seconds=600), wave)
+
+    def _signal(self, workload: Workload, verb: str, extra_seconds: float, query: Mapping[str, Any] | None = None) -> None:
+        self.api.post(f"/containers/{workload.id}/{verb}", query, extra_seconds=extra_seconds)
+
+    def remove(self, reference: LayerReference, *, volumes: bool) -> None:
+        """Raises NotAllowed when something foreign holds its network, CommandFailed when something is left after a minute."""
+        Removal(self.api, objects.layer_labels(self.installation, reference), volumes).run()
+
+    # reading
+
+    def workloads(self, tenant: str | None = None) -> list[Workload]:
+        return self._workloads(self._own_labels(tenant))
+
+    def volumes(self, tenant: str | None = None) -> list[EngineVolume]:
+        return [objects.volume(listed) for listed in self.api.listed("/volumes", self._own_labels(tenant))["Volumes"] or ()]
+
+    def networks(self, *, everyones: bool = False) -> list[EngineNetwork]:
+        return [objects.network(listed) for listed in self.api.listed("/networks", {} if everyones else self._own_labels(None))]
+
+    def published_ports(self) -> list[tuple[str, int, str]]:
+        """A container that is not running shows its ports only when it is inspected."""
+        listed = self.api.get("/containers/json", {"all": "1"})
+        ports = {port for container in listed for port in objects.published(container)}
+        for inspected in self._inspected([c["Id"] for c in listed if c["State"] != "running"]):
+            ports |= {(address, port, protocol) for address, port, _, protocol in objects.bindings(inspected)}
+        return sorted(ports)
+
+    def _own_labels(self, tenant: str | None) -> dict[str, str]:
+        return {LABEL_INSTALLATION: self.installation} | ({LABEL_TENANT: tenant} if tenant else {})
+
+    def _of_layer(self, reference: LayerReference, component: str | None = None) -> list[Workload]:
+        only = {LABEL_COMPONENT: component} if component else {}
+        return self._workloads(objects.layer_labels(self.installation, reference) | only)
+
+    def _workloads(self, labels: Mapping[str, str]) -> list[Workload]:
+        """The listing alone lacks exit codes, restarts and start times."""
+        listed = self.api.listed("/containers/json", labels, {"all": "1"})
+        return sorted(map(objects.workload, self._inspected([c["Id"] for c in listed])), key=lambda w: w.name)
+
+    def _inspected(self, ids: Sequence[str]) -> list[dict[str, Any]]:
+        return [answer for answer in in_parallel(self._inspect, ids) if answer]
+
+    def _inspect(self, id: str) -> dict[str, Any] | None:
+        """None for one that disappeared after it was listed."""
+        try:
+            return self.api.get(f"/containers/{id}/json")
+        except NotFound:
+            return None
+
+    # one container
+
+    def logs(
+        self,
+        workload: Workload,
+        *,
+        tail: int | None = None,
+        follow: bool = False,
+        since: str | None = None,
+        timestamps: bool = False,
+    ) -> Iterator[str]:
+        """Lines of both streams; ``since`` is a duration (10m) or a time. Raises InvalidValue, NotFound before the first line."""
+        query = {"stdout": 1, "stderr": 1, "follow": int(follow), "timestamps": int(timestamps), "tail": "all" if tail is None else tail}
+        if since is not None:
+            query["since"] = streams.since_seconds(since, time.time())
+        terminal = self.api.get(f"/containers/{workload.id}/json")["Config"]["Tty"]
+        return self._log_lines(workload.id, query, streams.raw if terminal else streams.frames, None if follow else 60.0)
+
+    def _log_lines(self, id: str, query: Mapping[str, Any], decode: Callable, timeout_seconds: float | None) -> Iterator[str]:
+        with self.api.stream("GET", f"/containers/{id}/logs", query, timeout_seconds=timeout_seconds) as response:
+            yield from streams.lines(decode(response))
+
+    def execute(self, workload: Workload, command: Sequence[str], *, timeout_seconds: float = 300.0) -> tuple[int, str]:
+        """Raises NotFound, NotAllowed when the container does not run, EngineUnavailable after so long without any output."""
+        if not command:
+            raise InvalidValue("no command was given", "looma tenant exec TENANT SERVICE -- COMMAND")
+        wanted = {"AttachStdout": True, "AttachStderr": True, "Cmd": list(command)}
+        id = self.api.post(f"/containers/{workload.id}/exec", body=wanted)["Id"]
+        with self.api.stream("POST", f"/exec/{id}/start", body={"Detach": False}, timeout_seconds=timeout_seconds) as response:
+            output = b"".join(payload for _, payload in streams.frames(response))
+        return self.api.get(f"/exec/{id}/json")["ExitCode"], output.decode("utf-8", errors="replace")
+
+    def attach(self, workload: Workload, command: Sequence[str], *, interactive: bool, terminal: bool) -> int:
+        options = ["--interactive"] * interactive + ["--tty"] * terminal
+        environment = self._compose.environment | {name: os.environ[name] for name in ("TERM",) if name in os.environ}
+        return foreground([self._docker(), "exec", *options, workload.id, *command], environment)
+
+
+def _information(info: Mapping[str, Any], version: Mapping[str, Any], compose: str) -> EngineInformation:
+    major, _, minor = version["ApiVersion"].partition(".")
+    return EngineInformation(
+        version=version["Version"],
+        api=(int(major), int(minor)),
+        compose=compose,
+        cpus=info["NCPU"],
+        memory_bytes=info["MemTotal"],
+        root_directory=info["DockerRootDir"],
+        rootless=any("rootless" in option for option in info.get("SecurityOptions") or ()),
+    )
