@@ -1,0 +1,210 @@
+"""The state in one SQLite file: WAL, so that readers and the one writer do not wait for each other.
+
+``synchronous`` is FULL: with NORMAL a power failure may take back the last commits, and a step's mark that is taken back after its
+deed was done leaves an orphan that no rollback would find. One fsync per commit costs about a millisecond.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.pool import QueuePool
+
+from looma_cli.adapters.database import faults
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Engine, RootTransaction
+
+    from looma_cli.errors import StateUnusable
+
+BEGIN = "looma_begin"
+
+
+class SqliteDatabase:
+    def __init__(self, path: Path, busy_seconds: float) -> None:
+        self.path = path
+        self.place = str(path)
+        self.url = f"sqlite:///{path}"
+        self._busy_seconds = busy_seconds
+        self._engine = self._new_engine(foreign_keys=True)
+
+    def _new_engine(self, *, foreign_keys: bool) -> Engine:
+        """``mode=rw``: only ``create`` makes a file. Foreign keys are off while tables are rebuilt by a migration."""
+
+        def connect() -> sqlite3.Connection:
+            uri = f"{self.path.as_uri()}?mode=rw"
+            connection = sqlite3.connect(uri, uri=True, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False)
+            connection.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
+            connection.execute("PRAGMA synchronous = FULL")
+            return connection
+
+        engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool, max_overflow=-1)
+        event.listen(engine, "begin", lambda c: c.exec_driver_sql(c.get_execution_options().get(BEGIN, "BEGIN")))
+        return engine
+
+    def connect(self) -> Connection:
+        return self._engine.connect()
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def begin_read(self, connection: Connection) -> RootTransaction:
+        return connection.begin()
+
+    def begin_write(self, connection: Connection) -> RootTransaction:
+        """SQLite itself waits for other writers; where it gives up early (recovery of the log), it is asked again."""
+        connection = connection.execution_options(**{BEGIN: "BEGIN IMMEDIATE"})
+        started = time.monotonic()
+        try:
+            return connection.begin()
+        except OperationalError as error:
+            left = self._busy_seconds - (time.monotonic() - started)
+            if not faults.is_busy(error) or left <= 0:
+                raise
+            return _begin_again(connection, left)
+
+    def revision(self, connection: Connection) -> str | None:
+        """None when there is no file, or an empty one. Raises StateUnusable for what is not a state of looma."""
+        names = "SELECT count(*), sum(name IN ('alembic_version', 'installation')) FROM sqlite_master WHERE type = 'table'"
+        tables, ours = connection.exec_driver_sql(names).one()
+        if ours == 2:
+            return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one())
+        raise faults.foreign(self.place, f"its {tables} tables are of another program")
+
+    def exists(self) -> bool:
+        """Whether there is something in the file. Raises StateUnusable where it cannot be looked at."""
+        try:
+            return self.path.stat().st_size > 0
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def create(self, fill: Callable[[Connection], None]) -> None:
+        """The file appears complete or not at all: it is filled under another name by one process at a time, then renamed.
+
+        ``fill`` writes the schema. Another process may have been first; then nothing is done.
+        """
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with _alone_in(self.path.parent):
+                if not self.exists():
+                    self._create(fill)
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def _create(self, fill: Callable[[Connection], None]) -> None:
+        unfinished = self.path.with_name(f"{self.path.name}.new")
+        remove(unfinished)
+        os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        fresh = SqliteDatabase(unfinished, self._busy_seconds)
+        try:
+            with fresh.connect() as connection:
+                _raw(connection).execute("PRAGMA journal_mode = WAL")
+                with fresh.begin_write(connection):
+                    fill(connection)
+            fresh.close()
+            os.replace(unfinished, self.path)
+            synchronise(self.path.parent)
+        finally:
+            fresh.close()
+            remove(unfinished)
+
+    @contextmanager
+    def migrating(self) -> Iterator[Connection]:
+        """An exclusive transaction without foreign keys; they are checked before it commits."""
+        engine = self._new_engine(foreign_keys=False)
+        try:
+            with engine.connect() as connection, self.begin_write(connection):
+                yield connection
+                broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+                if broken:
+                    raise faults.corrupt(self.place, f"{len(broken)} rows refer to what is not there, first in {broken[0][0]}")
+        finally:
+            engine.dispose()
+
+    def copy(self, connection: Connection, name: str) -> str:
+        """A copy beside the file, made by SQLite's online backup, while the caller keeps writers out. Returns its path."""
+        target = self.path.with_name(f"{self.path.name}.before-{name}")
+        unfinished = target.with_name(f"{target.name}.new")
+        try:
+            remove(unfinished)
+            os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            source_uri = f"{self.path.as_uri()}?mode=ro"
+            with closing(sqlite3.connect(source_uri, uri=True)) as source, closing(sqlite3.connect(unfinished)) as copy:
+                source.backup(copy)
+            os.replace(unfinished, target)
+            synchronise(target.parent)
+        except sqlite3.Error as error:
+            remove(unfinished)
+            wrapped = DatabaseError("copy", None, error)
+            raise faults.unusable(wrapped, str(target)) from error
+        except OSError as error:
+            remove(unfinished)
+            raise self._unusable(error) from error
+        return str(target)
+
+    def check(self, connection: Connection) -> list[str]:
+        try:
+            problems = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check") if row[0] != "ok"]
+            orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        except DatabaseError as error:
+            return [str(error.orig)]
+        return problems + [f"row {row[1]} of {row[0]} refers to a row of {row[2]} that is not there" for row in orphans]
+
+    def _unusable(self, error: OSError) -> StateUnusable:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return faults.disk_full(self.place)
+        return faults.not_writable(self.place, error.strerror or error)
+
+
+def remove(path: Path) -> None:
+    """The file and what SQLite keeps beside it, if they are there."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def synchronise(folder: Path) -> None:
+    """A rename survives a power failure only when its folder has been synchronised."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """One process at a time; the kernel lets go when it dies."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _raw(connection: Connection) -> sqlite3.Connection:
+    return connection.connection.driver_connection  # type: ignore[return-value]
+
+
+def _begin_again(connection: Connection, seconds: float) -> RootTransaction:
+    from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
+
+    def is_busy(error: BaseException) -> bool:
+        return isinstance(error, OperationalError) and faults.is_busy(error)
+
+    attempts = Retrying(retry=retry_if_exception(is_busy), stop=stop_after_delay(seconds), wait=wait_random(0.01, 0.2), reraise=True)
+    return attempts(connection.begin)
