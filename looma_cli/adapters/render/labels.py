@@ -1,0 +1,82 @@
+"""Labels: who a container, volume or network belongs to, and what ``state rebuild`` reads back.
+
+Compose recreates a container when its labels change, recent releases also a network (which stops the containers on it) and, if told to, a
+volume. So volumes and networks carry only what cannot change within a generation, and each container only what may restart it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+
+from looma_cli.adapters.render.literal import as_json
+from looma_cli.model import layer as label
+from looma_cli.model.edition import Component
+from looma_cli.model.render import RenderRequest
+
+LABEL_CONFIGURATION = "looma.configuration"
+INIT = "init"
+
+
+def identity(request: RenderRequest) -> dict[str, str]:
+    """Whose it is: true for as long as this generation of the layer exists."""
+    return {
+        label.LABEL_INSTALLATION: request.installation,
+        label.LABEL_TENANT: request.tenant.name,
+        label.LABEL_LAYER: request.layer,
+        label.LABEL_GENERATION: str(request.generation),
+    }
+
+
+def of_component(component: Component) -> dict[str, str]:
+    return {label.LABEL_COMPONENT: component.name, label.LABEL_KIND: component.kind}
+
+
+def of_layer(request: RenderRequest) -> dict[str, str]:
+    """What else every container says. A datastore does not depend on the release: an upgrade must not restart it."""
+    labels = {label.LABEL_EDITION: request.edition.name, label.LABEL_PROFILE: request.tenant.profile}
+    if request.layer == "app":
+        labels[label.LABEL_RELEASE] = request.tenant.release
+        labels[label.LABEL_TENANT_RECORD] = as_json(_record(request))
+    return labels
+
+
+def of_init(request: RenderRequest) -> dict[str, str]:
+    """The init container may be recreated at any time, so its record is complete: it also has the hostname."""
+    record = {**_record(request), "hostname": request.tenant.hostname}
+    return {
+        label.LABEL_COMPONENT: INIT,
+        label.LABEL_KIND: INIT,
+        label.LABEL_EDITION: request.edition.name,
+        label.LABEL_PROFILE: request.tenant.profile,
+        label.LABEL_RELEASE: request.tenant.release,
+        label.LABEL_TENANT_RECORD: as_json(record),
+    }
+
+
+def _record(request: RenderRequest) -> dict[str, object]:
+    tenant = request.tenant
+    return {
+        "display_name": tenant.display_name,
+        "host": tenant.host,
+        "address": tenant.address,
+        "public_port": tenant.public_port,
+        "images": tenant.images,
+        "port_policy": tenant.port_policy,
+        "platform": tenant.platform,
+        "settings": dict(tenant.settings),
+        "created_at": tenant.created_at.isoformat(),
+    }
+
+
+def of_configuration(request: RenderRequest, secrets: Mapping[str, str], configs: Mapping[str, str]) -> dict[str, str]:
+    """A hash over the files that a container is given, because compose does not recreate it when only those change.
+
+    Keyed with the secrets themselves (about 190 bits each), so that nothing can be guessed from it.
+    """
+    if not secrets and not configs:
+        return {}
+    key = as_json([request.installation, request.tenant.name, dict(secrets)])
+    digest = hmac.new(key.encode(), as_json(dict(configs)).encode(), hashlib.sha256)
+    return {LABEL_CONFIGURATION: digest.hexdigest()[:32]}

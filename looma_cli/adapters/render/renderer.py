@@ -1,0 +1,71 @@
+"""The Renderer over Jinja2 templates: fill in, read back, merge the tenant's override, check against the compose schema, write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, TemplateError
+
+from looma_cli.adapters.render import document, schema
+from looma_cli.adapters.render.layer import view_of
+from looma_cli.adapters.render.literal import as_compose, as_json
+from looma_cli.errors import RenderFailed
+from looma_cli.model.edition import ImageReference
+from looma_cli.model.layer import RenderedLayer
+from looma_cli.model.render import RenderRequest
+
+LAYER = "layers/layer.yaml.j2"
+INIT_IMAGE = ImageReference(registry="busybox:1.37", local="looma/base:bookworm")
+
+
+class JinjaRenderer:
+    """Renders layers from the folder ``templates``. Templates are read once; the same request gives the same bytes."""
+
+    def __init__(self, templates: Path, init_image: ImageReference = INIT_IMAGE) -> None:
+        self._init_image = init_image
+        self._layers = _environment(templates, as_compose)
+        self._configs = _environment(templates / "config", as_json)
+
+    def render(self, request: RenderRequest) -> RenderedLayer:
+        """Raises RenderFailed, ImageUnavailable, or InvalidManifest for a broken override."""
+        view = view_of(request, self._init_image, self._config)
+        manifest = document.read(_fill(self._layers, LAYER, {"layer": view}))
+        _check(manifest)
+        return RenderedLayer(
+            reference=request.reference,
+            manifest=document.write(manifest, request.tenant.name, view.project),
+            secrets={variable: request.secrets[name] for name, variable in view.secrets.items()},
+            images=_images(manifest),
+        )
+
+    def _config(self, template: str, scope: Mapping[str, object]) -> str:
+        return _fill(self._configs, template, scope)
+
+
+def _environment(folder: Path, literal: Callable[[Any], str]) -> Environment:
+    """``tojson`` is the way for a value into a template, so it is replaced by the one that suits the target."""
+    environment = Environment(
+        loader=FileSystemLoader(folder), undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, auto_reload=False
+    )
+    environment.filters["tojson"] = literal
+    return environment
+
+
+def _fill(environment: Environment, name: str, scope: Mapping[str, object]) -> str:
+    try:
+        template: Template = environment.get_template(name)
+        return template.render(scope)
+    except TemplateError as error:
+        raise RenderFailed(f"template {name}: {type(error).__name__}: {error}", "mend the template, or install looma again") from error
+
+
+def _check(manifest: dict[str, Any]) -> None:
+    problem = schema.problem(manifest)
+    if problem:
+        raise RenderFailed(f"the rendered layer is not a valid compose file: {problem}", "mend templates/layers")
+
+
+def _images(manifest: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(service["image"] for service in manifest["services"].values()))
