@@ -12,7 +12,7 @@ from looma_cli.model.edition import PROFILES, Component, ImageReference, Probe, 
 _MERGED = ("image", "probe", "environment", "connection", "volumes", "configs", "ulimits")
 _PLAIN = (
     *("temporary", "capabilities", "user", "read_only", "metrics_path", "stop_grace_seconds", "stop_signal", "provided_by"),
-    *("environment", "configs", "command", "entrypoint", "ulimits", "healthcheck"),
+    *("environment", "volumes", "configs", "command", "entrypoint", "ulimits", "healthcheck"),
 )
 
 
@@ -74,7 +74,6 @@ def build(entry: Entry) -> Component:
         profiles=entry.profiles,
         connection=connection,
         secrets=_secrets(values),
-        volumes={f"{entry.name}-{volume}": path for volume, path in values.get("volumes", {}).items()},
         depends_on=tuple(name for name, _ in values.get("depends_on", ())),
         path=entry.path,
         **_given(values),

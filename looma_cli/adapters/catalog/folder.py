@@ -54,7 +54,12 @@ class YamlCatalog:
         found = self._type(type_name)
         if isinstance(found, str):
             raise InvalidManifest(found, "mend that file")
-        return build(Entry(type_name, 1, type_name, found, {port: (None, 1) for port in found["ports"]}))
+        return build(Entry(type_name, 1, type_name, found, dict.fromkeys(found["ports"], (None, 1))))
+
+    def support_image(self, component: str, images: str) -> str:
+        """Image reference of ``edge`` or ``init``; ``images`` is registry or local. Raises NotFound, InvalidManifest."""
+        image = self.component(component).image
+        return (image.local if images == "local" else None) or image.registry
 
     def types(self) -> tuple[str, ...]:
         """Names of the component types."""
@@ -69,6 +74,12 @@ class YamlCatalog:
             return _read_type(path)[1].problems()
         return self._parse(path)[1].problems()
 
+    def validate_all(self) -> list[Problem]:
+        """All that is wrong with the folder: first the component files, then the manifests."""
+        files = [self._directory / "components" / f"{type_name}.yaml" for type_name in self.types()]
+        files += [self._directory / f"{name}.yaml" for name in self.names()]
+        return [problem for path in files for problem in self.validate(path)]
+
     def _read(self, path: Path) -> Edition:
         edition, report = self._parse(path)
         if edition is None:
@@ -79,7 +90,7 @@ class YamlCatalog:
         from looma_cli.adapters.catalog.manifests import read
 
         text, report = _text(path)
-        return (None, report) if text is None else read(text, path.stem, self._type, self.types())
+        return (None if text is None else read(text, path.stem, self._type, self.types(), report)), report
 
     def _type(self, type_name: str) -> Mapping[str, Any] | str:
         if type_name not in self._types:
@@ -98,7 +109,7 @@ def _place(path: Path) -> tuple[int, str]:
 
 
 def _text(path: Path) -> tuple[str | None, Report]:
-    report = Report()
+    report = Report(str(path))
     try:
         return path.read_text(encoding="utf-8-sig"), report
     except UnicodeDecodeError as error:

@@ -27,7 +27,7 @@ class Reading:
 
     types: Types
     type_names: tuple[str, ...]
-    report: Report = field(default_factory=Report)
+    report: Report
     header: dict[str, Any] = field(default_factory=dict)
     lines: dict[str, int] = field(default_factory=dict)
     releases: list[tuple[str, int]] = field(default_factory=list)
@@ -37,13 +37,13 @@ class Reading:
         return self.lines.get(key, 1)
 
 
-def read(text: str, stem: str, types: Types, type_names: tuple[str, ...]) -> tuple[Edition | None, Report]:
-    """The edition, or None and what is wrong. ``stem`` is the file's name without ``.yaml``, which the edition must bear."""
-    reading = Reading(types, type_names)
-    root = compose(text, reading.report)
+def read(text: str, stem: str, types: Types, type_names: tuple[str, ...], report: Report) -> Edition | None:
+    """The edition, or None with the reasons in ``report``. ``stem`` is the file's name without ``.yaml``, which the edition must bear."""
+    reading = Reading(types, type_names, report)
+    root = compose(text, report)
     if root is not None:
         _read_root(root, stem, reading)
-    return (None if reading.report else _edition(reading)), reading.report
+    return None if report else _edition(reading)
 
 
 def _read_root(root: Any, stem: str, reading: Reading) -> None:

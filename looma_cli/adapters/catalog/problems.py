@@ -9,22 +9,24 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """``line`` counts from 1."""
+    """``line`` counts from 1; ``file`` is the path that was read."""
 
     line: int
     message: str
+    file: str = ""
 
 
 class Report:
     """Collects problems while a manifest is read, so that one pass tells them all."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: str = "") -> None:
+        self._file = file
         self._problems: set[Problem] = set()
 
     def add(self, where: Any, message: str) -> None:
         """``where`` is a YAML node or a line number."""
         line = where if isinstance(where, int) else where.start_mark.line + 1
-        self._problems.add(Problem(line, message))
+        self._problems.add(Problem(line, message, self._file))
 
     def problems(self) -> list[Problem]:
         """In the order of the file."""
