@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from looma_cli.errors import NotFound
+from looma_cli.model.host import Host
 from looma_cli.model.protocols import HeldLease, State
 from looma_cli.model.reporting import Reporter
 from looma_cli.model.world import World
@@ -35,6 +37,7 @@ class Context:
     limits: Limits
     images: str
     registry: str
+    address: str  # public address of the local host
     children: Children = field(default_factory=Children)
     stop_requested: Callable[[], bool] = lambda: False
 
@@ -51,8 +54,7 @@ class Context:
 def observe_host(context: Context, name: str, *, engine: bool) -> HostObservation:
     """Look at a host before deciding: its listeners, and (``engine``) what its engine has. Raises NotFound, EngineUnavailable."""
     world = context.world
-    with world.store.read() as state:
-        host = state.host(name)
+    host = host_record(context, name)
     listening = {(listener.protocol, listener.port) for listener in world.access(name).listeners()}
     networks: tuple[str, ...] = ()
     api = None
@@ -66,3 +68,20 @@ def observe_host(context: Context, name: str, *, engine: bool) -> HostObservatio
 def held_on(state: State, host: str) -> Held:
     """What the state says is taken on a host."""
     return Held(frozenset(state.taken_ports(host)), tuple(state.taken_subnets(host)), state.edge_ports(host))
+
+
+def known_hosts(context: Context, state: State) -> list[Host]:
+    """Every host; ``local`` is one without having been added."""
+    hosts = state.hosts()
+    if any(host.name == LOCAL for host in hosts):
+        return hosts
+    return [Host(LOCAL, LOCAL, context.address, "ready"), *hosts]
+
+
+def host_record(context: Context, name: str) -> Host:
+    """One host's record. Raises NotFound."""
+    with context.world.store.read() as state:
+        for host in known_hosts(context, state):
+            if host.name == name:
+                return host
+    raise NotFound(f"there is no host {name!r}", "looma host list shows the hosts")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from looma_cli.model.host import Host
 from looma_cli.model.layer import LABEL_GENERATION, LABEL_LAYER, LABEL_TENANT
 from looma_cli.model.tenant import LayerReference, Tenant
-from looma_cli.usecases.context import Context
+from looma_cli.usecases.context import Context, known_hosts
 
 DEPLOYED = ("running", "suspended", "stopped", "switching", "failed", "provisioning", "deleting")
 
@@ -38,13 +38,14 @@ class AuditReport:
 
 class StateUseCases:
     def __init__(self, context: Context, location: Mapping[str, str]) -> None:
+        self._context = context
         self._world = context.world
         self._location = dict(location)
 
     def audit(self) -> AuditReport:
         """Compare every host's labelled objects with the state. Raises Unreachable for a host that cannot be asked."""
         with self._world.store.read() as state:
-            hosts = state.hosts()
+            hosts = known_hosts(self._context, state)
             tenants = [*state.tenants(), *state.tenants(platform=True)]
         missing: list[Finding] = []
         unknown: list[Finding] = []

@@ -8,7 +8,7 @@ from looma_cli.errors import Unreachable
 from looma_cli.model.host import Host
 from looma_cli.model.operation import Operation
 from looma_cli.model.tenant import Tenant
-from looma_cli.usecases.context import Context
+from looma_cli.usecases.context import Context, known_hosts
 from looma_cli.usecases.health import HealthUseCases
 from looma_cli.usecases.operations import OperationUseCases
 
@@ -45,13 +45,13 @@ class StatusUseCases:
             self._look(name)
         with self._world.store.read() as state:
             tenants = [state.tenant(name)] if name else state.tenants()
-            hosts = [h for h in state.hosts() if name is None or h.name == tenants[0].host]
+            hosts = [h for h in known_hosts(self._context, state) if name is None or h.name == tenants[0].host]
         return FleetStatus(tuple(tenants), tuple(hosts), tuple(self._operations.list(name)))
 
     def _look(self, name: str | None) -> None:
         """Ask the hosts and every tenant on a reachable one; an unreachable host is recorded as such."""
         with self._world.store.read() as state:
-            hosts = state.hosts()
+            hosts = known_hosts(self._context, state)
         for host in hosts:
             self._save(self._observed(host))
         self._health.check([name] if name else [])

@@ -1,0 +1,48 @@
+# Two commands do all the set-up on a fresh Debian machine: `make demo` and `make test`.
+#   make demo         a running tenant, from nothing          make demo-clean   and away again, without a trace
+#   make test         every check and test                    make bench        the figures, as ratios
+#   ENGINE=no         never install or start an engine
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOOMA := $(BIN)/looma
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help install engine images demo demo-clean test check bench docs
+
+help: ## say what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+install: $(VENV)/.installed ## .venv with the package and the development tools
+
+$(VENV)/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "looma needs Python 3.11 or newer; $$($(PYTHON) --version) is here"; echo "set PYTHON=python3.11, or install it"; exit 1; }
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV) || { echo "python3 -m venv does not work here"; echo "apt-get install python3-venv"; exit 1; }
+	@echo "install: the package and its development tools into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+engine: ## an engine that answers, with compose v2
+	@sh looma_cli/setup/engine.sh
+
+images: install engine ## the local image set, built where no registry answers
+	@sh looma_cli/setup/engine.sh --images
+	@$(LOOMA) image build
+
+demo: install engine ## a tenant from nothing, by the real commands
+	@sh looma_cli/setup/demo.sh
+
+demo-clean: ## remove everything that `make demo` made
+	@sh looma_cli/setup/demo.sh clean
+
+check: install ## style, import layers, shell scripts
+	@$(BIN)/ruff check looma_cli tests
+	@$(BIN)/lint-imports --no-cache
+
+test: check images ## every check and test; never skips for want of an engine
+	@$(BIN)/python -m pytest
+
+bench: install images ## the figures that the issues name, as ratios
+	@$(BIN)/python -m tests.bench
