@@ -1,0 +1,84 @@
+"""The edge's container and volume, as the engine's API wants them described."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from looma_cli.adapters.edge.configuration import HOME
+from looma_cli.errors import EdgeRefused, LoomaError, PortTaken
+from looma_cli.model.layer import LABEL_COMPONENT, LABEL_INSTALLATION, LABEL_KIND, LABEL_LAYER
+from looma_cli.model.route import EdgeSpecification
+
+LABEL_SPECIFICATION = "looma.specification"  # digest of everything that a running edge cannot change
+CAPABILITIES = ("NET_BIND_SERVICE", "SETGID", "SETUID")  # bind to 80 and 443; workers become `nobody`
+STOP_SECONDS = 10
+_BIND_FAILED = re.compile(r"bind\(\) to (\S+):(\d+) failed \(98")
+
+
+def labels(installation: str, extra: Mapping[str, str]) -> dict[str, str]:
+    ours = {LABEL_INSTALLATION: installation, LABEL_LAYER: "edge", LABEL_COMPONENT: "edge", LABEL_KIND: "edge"}
+    return {**extra, **ours}
+
+
+def specification_digest(specification: EdgeSpecification, base: Mapping[str, str], start: str) -> str:
+    facts = [specification.image, specification.memory_bytes, dict(base), start]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def container_request(
+    specification: EdgeSpecification, volume: str, start: str, digest: str, labels: Mapping[str, str]
+) -> dict[str, Any]:
+    """The body of ``POST /containers/create``. Host networking: the edge binds public ports of the host as tenants come."""
+    return {
+        "Image": specification.image,
+        "User": "0:0",
+        "Entrypoint": ["/bin/sh", "-c", start],
+        "Cmd": [],
+        "Env": [f"LOOMA_EDGE_BASE={HOME}/base/{digest}"],
+        "Labels": {**labels, LABEL_SPECIFICATION: digest},
+        "Healthcheck": {"Test": ["NONE"]},
+        "StopSignal": "SIGQUIT",
+        "StopTimeout": STOP_SECONDS,
+        "HostConfig": {
+            "NetworkMode": "host",
+            "RestartPolicy": {"Name": "unless-stopped"},
+            "ReadonlyRootfs": True,
+            "Tmpfs": {"/run": "rw,nosuid,nodev,noexec,size=4m,mode=0755"},
+            "Mounts": [{"Type": "volume", "Source": volume, "Target": HOME}],
+            "CapDrop": ["ALL"],
+            "CapAdd": list(CAPABILITIES),
+            "SecurityOpt": ["no-new-privileges"],
+            "Memory": specification.memory_bytes,
+            "PidsLimit": 256,
+            "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
+        },
+    }
+
+
+def taken_port(log: str) -> PortTaken | None:
+    """The error for the first bind that nginx reports as refused."""
+    match = _BIND_FAILED.search(log)
+    if not match:
+        return None
+    address, port = match[1].strip("[]"), int(match[2])
+    return port_taken(port, address)
+
+
+def port_taken(port: int, address: str = "0.0.0.0") -> PortTaken:
+    return PortTaken(
+        f"port {port} is taken on the host by something else",
+        f"end what listens there (`ss -ltnp sport = :{port}` names it), or choose another port",
+        port=port,
+        address=address,
+    )
+
+
+def refusal(log: str, what: str) -> LoomaError:
+    """nginx's own message, without time and process number."""
+    lines = [line for line in log.splitlines() if "[emerg]" in line or "[crit]" in line] or log.splitlines()
+    message = re.sub(r"^.*?\[(emerg|crit)\] (\d+#\d+: )?", "", lines[0] if lines else "no message").strip()
+    return EdgeRefused(f"the edge refused {what}: {message[:300]}", "the earlier configuration still serves; mend the values", log=log[-2000:])

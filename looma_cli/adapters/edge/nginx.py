@@ -1,0 +1,221 @@
+"""NginxEdge: the Edge protocol on one Nginx container, through the engine's API (archives and one exec per change)."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from looma_cli.adapters.edge import configuration
+from looma_cli.adapters.edge.configuration import HOME, Configuration, archive, checked, skeleton
+from looma_cli.adapters.edge.container import (
+    LABEL_SPECIFICATION,
+    STOP_SECONDS,
+    container_request,
+    labels,
+    port_taken,
+    refusal,
+    specification_digest,
+    taken_port,
+)
+from looma_cli.adapters.edge.engine_api import EngineApi, demultiplexed
+from looma_cli.errors import CommandFailed, ImageUnavailable, InvalidValue, NotFound, Unreachable
+from looma_cli.model.layer import LABEL_INSTALLATION
+from looma_cli.model.route import ROUTE_MODES, EdgeSpecification, Route
+
+REFUSED, TAKEN, NOT_RELOADED, UNKNOWN, TIMED_OUT = 3, 4, 5, 6, 7  # exit codes of templates/edge/change.sh
+START_ATTEMPTS = 20  # of about a second each
+MOST_WORKERS = 4
+
+
+class NginxEdge:
+    """The one Nginx of an installation on the host that ``docker_host`` (``unix://`` or ``tcp://``) leads to.
+
+    ``templates`` is the project's template folder. ``extra_labels`` mark what tests create.
+    """
+
+    def __init__(
+        self, docker_host: str, installation: str, templates: Path, *, extra_labels: Mapping[str, str] | None = None
+    ) -> None:
+        self._api = EngineApi(docker_host)
+        self._installation = checked(installation)
+        self._name = f"looma-edge-{installation}"
+        self._configuration = Configuration(templates)
+        self._labels = labels(installation, extra_labels or {})
+
+    # --- the container ------------------------------------------------------------------------------------------------
+
+    def ensure(self, specification: EdgeSpecification) -> None:
+        """See Edge. Routes and modes live in the volume, so that they outlive the container."""
+        self._require_image(specification.image)
+        base = self._configuration.base(specification, self._workers())
+        start = self._configuration.script("start.sh")
+        digest = specification_digest(specification, base, start)
+        existing = self._inspect()
+        if existing and existing["Config"]["Labels"].get(LABEL_SPECIFICATION) == digest:
+            self._start_existing(existing)
+            return
+        self._api.call("POST", "/volumes/create", json_body={"Name": self._name, "Labels": self._labels})
+        request = container_request(specification, self._name, start, digest, self._labels)
+        self._replace(request, f"base/{digest}", base, existing is not None)
+
+    def _require_image(self, image: str) -> None:
+        if self._api.call("GET", f"/images/{image}/json", allow=(404,)).status == 404:
+            raise ImageUnavailable(f"the edge's image {image} is not on the host", "run `looma image build`, or pull it")
+
+    def _workers(self) -> int:
+        return max(1, min(MOST_WORKERS, int(self._api.call("GET", "/info").json().get("NCPU", 1))))
+
+    def _inspect(self, name: str | None = None) -> dict[str, Any] | None:
+        answer = self._api.call("GET", f"/containers/{name or self._name}/json", allow=(404,))
+        if answer.status == 404:
+            return None
+        found: dict[str, Any] = answer.json()
+        if found["Config"]["Labels"].get(LABEL_INSTALLATION) != self._installation:
+            raise CommandFailed(f"a container {self._name} exists that is not looma's", "rename or remove it")
+        return found
+
+    def _start_existing(self, existing: Mapping[str, Any]) -> None:
+        if not self._serves(existing):
+            self._api.call("POST", f"/containers/{self._name}/start")
+            self._wait_until_ready()
+
+    @staticmethod
+    def _serves(container: Mapping[str, Any]) -> bool:
+        return bool(container["State"]["Running"]) and not container["State"].get("Restarting")
+
+    def _replace(self, request: Mapping[str, Any], folder: str, base: Mapping[str, str], existing: bool) -> None:
+        """A new container in place of the old one, which comes back if the new one does not start."""
+        previous = f"{self._name}-previous"
+        if existing:
+            self._remove_container(previous)
+            self._api.call("POST", f"/containers/{self._name}/rename", query={"name": previous})
+        try:
+            self._create(request, folder, base, previous if existing else None)
+            self._wait_until_ready()
+        except BaseException:
+            if existing:
+                self._remove_container(self._name)
+                self._api.call("POST", f"/containers/{previous}/rename", query={"name": self._name})
+                self._api.call("POST", f"/containers/{self._name}/start", allow=(304,))
+            else:
+                self._remove_container(self._name)
+            raise
+        self._remove_container(previous)
+
+    def _create(self, request: Mapping[str, Any], folder: str, base: Mapping[str, str], previous: str | None) -> None:
+        self._api.call("POST", "/containers/create", query={"name": self._name}, json_body=request)
+        self._upload(skeleton())
+        self._upload(archive(folder, {name: (text, configuration.PUBLIC) for name, text in base.items()}))
+        if previous:
+            self._api.call("POST", f"/containers/{previous}/stop", query={"t": STOP_SECONDS}, allow=(304,))
+        self._api.call("POST", f"/containers/{self._name}/start")
+
+    def _wait_until_ready(self) -> None:
+        for _ in range(START_ATTEMPTS):
+            try:
+                code, _ = self._change("ready")
+            except CommandFailed:  # it is just ending, or starting again
+                code = TIMED_OUT
+            if code == 0:
+                return
+            error = taken_port(self._log())
+            if error:
+                raise error
+        raise refusal(self._log(), "to start")
+
+    def _log(self) -> str:
+        query = {"stdout": "0", "stderr": "1", "tail": "100"}
+        return demultiplexed(self._api.call("GET", f"/containers/{self._name}/logs", query=query).body)
+
+    def _upload(self, tar: bytes) -> None:
+        self._api.call("PUT", f"/containers/{self._name}/archive", query={"path": HOME}, body=tar)
+
+    def _remove_container(self, name: str) -> None:
+        if self._inspect(name):
+            self._api.call("DELETE", f"/containers/{name}", query={"force": "1", "v": "1"}, allow=(404, 409))
+
+    def running(self) -> bool:
+        existing = self._inspect()
+        return existing is not None and self._serves(existing)
+
+    def destroy(self) -> None:
+        """See Edge."""
+        for name in (self._name, f"{self._name}-previous"):
+            self._remove_container(name)
+        self._api.call("DELETE", f"/volumes/{self._name}", allow=(404,))
+
+    # --- routes -------------------------------------------------------------------------------------------------------
+
+    def apply(self, route: Route) -> None:
+        """See Edge. Raises PortTaken where the public port is somebody else's, Unreachable where no edge runs."""
+        _require_mode(route.mode)
+        version, files = self._configuration.tenant(route)
+        self._require_running_upload(archive(f"incoming/{checked(route.tenant)}.{version}", files))
+        code, output = self._change("apply", route.tenant, version, str(route.public_port), route.mode)
+        if code == TAKEN:
+            raise port_taken(route.public_port)
+        if code == NOT_RELOADED:
+            log = self._log()
+            raise taken_port(log) or refusal(log, f"the route of {route.tenant}")
+        self._require_done(code, output, f"the route of {route.tenant}")
+
+    def _require_running_upload(self, tar: bytes) -> None:
+        try:
+            self._upload(tar)
+        except CommandFailed as error:
+            raise _not_running() from error
+
+    def set_mode(self, tenant: str, mode: str) -> None:
+        """See Edge. Closing a tenant that has no route changes nothing; opening one raises NotFound."""
+        _require_mode(mode)
+        code, output = self._change("mode", checked(tenant), mode)
+        if code == UNKNOWN:
+            raise NotFound(f"the edge has no route of {tenant}", f"run `looma tenant start {tenant}`")
+        self._require_done(code, output, f"the mode of {tenant}")
+
+    def remove(self, tenant: str) -> None:
+        code, output = self._change("remove", checked(tenant))
+        self._require_done(code, output, f"to forget {tenant}")
+
+    def routes(self) -> list[str]:
+        """See Edge; read from the volume, so that a stopped edge answers as well."""
+        query = {"path": f"{HOME}/tenants"}
+        answer = self._api.call("GET", f"/containers/{self._name}/archive", query=query, allow=(404,))
+        if answer.status == 404:
+            return []
+        with tarfile.open(fileobj=io.BytesIO(answer.body)) as tar:
+            return sorted(entry.name.split("/")[-1] for entry in tar if entry.issym())
+
+    def drain(self, timeout_seconds: float) -> bool:
+        """See Edge."""
+        code, output = self._change("drain", str(max(0, int(timeout_seconds))))
+        if code != TIMED_OUT:
+            self._require_done(code, output, "to drain")
+        return code == 0
+
+    def _change(self, *arguments: str) -> tuple[int, str]:
+        """One exec of change.sh, which takes the lock and does the whole change."""
+        if not self.running():
+            raise _not_running()
+        script = self._configuration.script("change.sh")
+        return self._api.execute(self._name, ["/bin/sh", "-c", script, "change", *arguments])
+
+    @staticmethod
+    def _require_done(code: int, output: str, what: str) -> None:
+        if code == REFUSED:
+            raise refusal(output, what)
+        if code:
+            last = (output.strip().splitlines() or ["no message"])[-1]
+            raise CommandFailed(f"the edge did not take {what}: {last[:300]}", "see `docker logs` of the edge, and try again")
+
+
+def _require_mode(mode: str) -> None:
+    if mode not in ROUTE_MODES:
+        raise InvalidValue(f"{mode!r} is no mode of a route", f"use one of {', '.join(ROUTE_MODES)}")
+
+
+def _not_running() -> Unreachable:
+    return Unreachable("the edge is not running on this host", "start a tenant, which starts the edge, or see `looma doctor`")

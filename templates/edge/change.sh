@@ -1,0 +1,149 @@
+# change.sh VERB ...: one change of the edge, run inside its container by one exec.
+#
+#   apply TENANT VERSION PORT MODE   take incoming/TENANT.VERSION (VERSION is DIGEST-RANDOM) as the tenant's route
+#   mode TENANT MODE                 serving, suspended, stopped or frozen
+#   remove TENANT
+#   drain SECONDS                    wait until today's workers of older configurations have ended
+#   ready                            wait until nginx has bound its sockets
+#
+# Exit: 0 done; 3 nginx refused it (its message follows on stdout); 4 a port is taken (its number follows); 5 nginx did not
+# reload; 6 no such tenant; 7 timed out.
+set -eu
+umask 022
+home=/etc/looma/edge
+base=${LOOMA_EDGE_BASE:?}
+cd "$home"
+
+# Changes follow one another; the kernel drops the lock when this shell ends, however it ends.
+lock() {
+    exec 9>/run/looma/change.lock
+    flock 9
+}
+
+workers() { grep -ls '^nginx: worker process' /proc/[0-9]*/cmdline || true; }
+retiring() { grep -ls '^nginx: worker process is shutting down' /proc/[0-9]*/cmdline || true; }
+
+# Every worker of now has been told to end, which happens after new ones were started and accept connections.
+reload() {
+    old=$(workers)
+    kill -HUP "$(cat /run/nginx.pid)"
+    [ -n "$old" ] || return 0
+    tries=0
+    while [ -n "$(grep -Ls 'shutting down' $old)" ]; do
+        tries=$((tries + 1))
+        [ $tries -lt 250 ] || return 1
+        sleep 0.02
+    done
+}
+
+listening() { # PORT: somebody on this host has it, on whatever address
+    grep -qs ": [0-9A-F]*:$(printf '%04X' "$1") [0-9A-F]*:0000 0A " /proc/net/tcp /proc/net/tcp6
+}
+
+set_mode() { # TENANT MODE: the new flag stands before an old one goes, so that no request slips through
+    [ "$2" = serving ] || : >"modes/$1.$2"
+    for mode in suspended stopped frozen; do
+        [ "$mode" = "$2" ] || rm -f "modes/$1.$mode"
+    done
+}
+
+point() { # FOLDER TENANT VERSION: the link FOLDER/TENANT leads to that version, by one rename
+    rm -f "$1.link"
+    ln -s "../versions/$2.$3" "$1.link"
+    mv -fT "$1.link" "$1/$2"
+}
+
+# The configuration as it would be: the same links, but for one.
+check() { # TENANT VERSION
+    rm -rf check
+    cp -RP tenants check
+    point check "$1" "$2"
+    nginx -p "$home/" -e stderr -q -t -c "$base/check.conf" 2>&1
+}
+
+apply() { # TENANT VERSION PORT MODE
+    new=incoming/$1.$2
+    old=$(readlink "tenants/$1" || true)
+    old=${old#../versions/"$1".}
+    [ -n "$(retiring)" ] || rm -f retired/*
+    if [ "${old%-*}" = "${2%-*}" ] && [ ! -e dirty ]; then
+        rm -rf "$new"
+        set_mode "$1" "$4"
+        return 0
+    fi
+    if listening "$3" && ! grep -qs ":$3 " "tenants/$1/listen.conf"; then
+        rm -rf "$new"
+        echo "$3"
+        return 4
+    fi
+    [ -e /proc/net/if_inet6 ] || sed -i '/\[::\]/d' "$new/listen.conf"
+    mv -fT "$new" "versions/$1.$2"
+    find incoming -mindepth 1 -maxdepth 1 -mmin +60 -exec rm -rf {} + # of loomas that were killed before this
+    if ! check "$1" "$2"; then
+        rm -rf "versions/$1.$2"
+        return 3
+    fi
+    switch "$@"
+}
+
+switch() { # TENANT VERSION PORT MODE: checked, so that from here on a restart of the container would serve it as well
+    [ "$4" = serving ] || set_mode "$1" "$4"
+    : >dirty
+    point tenants "$1" "$2"
+    if ! reload; then
+        if [ -n "$old" ]; then point tenants "$1" "$old"; else rm -f "tenants/$1"; fi
+        rm -rf "versions/$1.$2"
+        return 5
+    fi
+    rm -f dirty
+    [ -z "$old" ] || rm -rf "versions/$1.$old"
+    if [ "$4" = serving ]; then
+        [ ! -e "modes/$1.frozen" ] || : >"retired/$1.$old"
+        set_mode "$1" serving
+    fi
+}
+
+remove() { # TENANT
+    link=$(readlink "tenants/$1" || true)
+    if [ -n "$link" ] || [ -e dirty ]; then
+        : >dirty
+        rm -f "tenants/$1"
+        reload || return 5
+        rm -f dirty
+        [ -z "$link" ] || rm -rf "tenants/$link"
+    fi
+    set_mode "$1" serving
+}
+
+mode() { # TENANT MODE
+    if [ -L "tenants/$1" ]; then
+        set_mode "$1" "$2"
+    elif [ "$2" = serving ]; then
+        return 6
+    fi
+}
+
+drain() { # SECONDS
+    old=$(retiring)
+    [ -n "$old" ] || return 0
+    tries=$(($1 * 20))
+    while [ -n "$(grep -ls 'shutting down' $old)" ]; do
+        [ $tries -gt 0 ] || return 7
+        tries=$((tries - 1))
+        sleep 0.05
+    done
+}
+
+ready() {
+    tries=20
+    until [ -s /run/nginx.pid ]; do
+        [ $tries -gt 0 ] || return 7
+        tries=$((tries - 1))
+        sleep 0.05
+    done
+}
+
+case $1 in
+apply | remove | mode) lock ;;
+esac
+"$@"
