@@ -13,13 +13,12 @@ from sqlalchemy import ColumnElement
 
 from looma_cli.adapters.database import rows
 from looma_cli.adapters.database.tables import ALLOCATIONS, QUARANTINED_PORTS, SUBNETS
-from looma_cli.adapters.database.tenants import TenantSection
+from looma_cli.adapters.database.tenants import IN_CLAUSE, TenantSection
 from looma_cli.errors import PortTaken, SubnetTaken
 from looma_cli.model.tenant import Allocation, Subnet
 
 EVERY_ADDRESS = frozenset(("0.0.0.0", "::"))
 EDGE_ADDRESS = "0.0.0.0"
-IN_CLAUSE = 500  # SQLite took at most 999 parameters for long
 
 
 class PortSection(TenantSection):
@@ -36,8 +35,16 @@ class PortSection(TenantSection):
         found = self._rows([columns.host, columns.address, columns.host_port, columns.protocol], *where, order=order)
         return [rows.quarantined(*row) for row in found]
 
+    def taken_ports(self, host: str) -> set[tuple[str, int]]:
+        """(protocol, host port) of everything allocated or in quarantine there."""
+        allocated = self._rows([ALLOCATIONS.c.protocol, ALLOCATIONS.c.host_port], ALLOCATIONS.c.host == host)
+        live = (QUARANTINED_PORTS.c.host == host, QUARANTINED_PORTS.c.expires_at > self._clock.now())
+        quarantined = self._rows([QUARANTINED_PORTS.c.protocol, QUARANTINED_PORTS.c.host_port], *live)
+        return {(row[0], row[1]) for rows_found in (allocated, quarantined) for row in rows_found}
+
     def quarantine(self, host: str, address: str, port: int, protocol: str, until: datetime) -> None:
-        """Stands beside an allocation of the same port, and stays when that is removed. Ended ones are swept on the way."""
+        """Keeps planners away from a port. It stands beside an allocation of the same port, stays when that is removed, and does not
+        stop an undo from putting one back. Ended ones are swept on the way."""
         self._delete(QUARANTINED_PORTS, QUARANTINED_PORTS.c.expires_at <= self._clock.now())
         row = {"host": host, "address": address, "host_port": port, "protocol": protocol, "expires_at": until}
         self._upsert(QUARANTINED_PORTS, [row])
@@ -65,14 +72,12 @@ class PortSection(TenantSection):
                 same.append(allocation)
 
     def _holding(self, host: str, ports: set[int]) -> Iterator[Allocation]:
-        """What is held on these ports of that host, quarantine included."""
-        if len(ports) > IN_CLAUSE:
-            yield from self.allocations(host=host)
-            return
-        where = (ALLOCATIONS.c.host == host, ALLOCATIONS.c.host_port.in_(ports))
+        """What is allocated on these ports of that host."""
+        where = [ALLOCATIONS.c.host == host]
+        if len(ports) <= IN_CLAUSE:
+            where.append(ALLOCATIONS.c.host_port.in_(ports))
         for row in self._rows(rows.ALLOCATION_COLUMNS, *where):
             yield Allocation(*row)
-        yield from self._quarantined(host)
 
     def set_allocation_state(self, tenant: str, layer: str, generation: int, state: str) -> None:
         self._update(ALLOCATIONS, {"state": state}, *_of_layer(ALLOCATIONS.c, tenant, layer, generation))
@@ -95,6 +100,9 @@ class PortSection(TenantSection):
     def subnets(self, *, host: str | None = None, tenant: str | None = None) -> list[Subnet]:
         where = _where(SUBNETS.c, host=host, tenant=tenant)
         return [Subnet(*row) for row in self._rows(rows.SUBNET_COLUMNS, *where, order=SUBNETS.c.id)]
+
+    def taken_subnets(self, host: str) -> list[str]:
+        return [row[0] for row in self._rows([SUBNETS.c.cidr], SUBNETS.c.host == host, order=SUBNETS.c.id)]
 
     def add_subnets(self, subnets: Iterable[Subnet]) -> None:
         """All or none. Raises SubnetTaken naming the subnet and who holds what overlaps it, NotFound for an unknown tenant."""
@@ -137,8 +145,6 @@ def _overlap(one: str, other: str) -> bool:
 
 def _port_taken(wanted: Allocation, other: Allocation) -> PortTaken:
     holder = f"{other.component} of tenant {other.tenant}" if other.tenant else f"the edge ({other.component})"
-    if other.state == "quarantined" and not other.tenant:
-        holder = "a program that is not looma's (in quarantine)"
     return PortTaken(
         f"port {wanted.address}:{wanted.host_port}/{wanted.protocol} on host {wanted.host} is held by {holder}",
         "looma port list shows who holds which port",

@@ -19,11 +19,13 @@ from looma_cli.model.health import ComponentHealth
 from looma_cli.model.host import Host
 from looma_cli.model.tenant import Allocation, Subnet, Tenant
 
+IN_CLAUSE = 500  # more names or numbers than this are compared here: SQLite took at most 999 parameters for long
+
 
 class TenantSection(Section):
     def tenants(self, *, platform: bool = False) -> list[Tenant]:
-        """By name; the provider's own stack only with ``platform``. Three queries, however many there are."""
-        return self._assembled((), (), () if platform else (TENANTS.c.platform.is_(False),))
+        """Customers by name, or with ``platform`` the provider's own stacks instead. Three queries, however many there are."""
+        return self._assembled((), (), (TENANTS.c.platform.is_(platform),))
 
     def tenant(self, name: str) -> Tenant:
         found = self._assembled((ALLOCATIONS.c.tenant == name,), (SUBNETS.c.tenant == name,), (TENANTS.c.name == name,))
@@ -84,9 +86,11 @@ class TenantSection(Section):
         self._delete(TENANTS, TENANTS.c.name == name)
 
     def _require_tenants(self, names: Iterable[str]) -> None:
-        for name in sorted(set(names)):
-            if not self.has_tenant(name):
-                raise no_tenant(name)
+        """Raises NotFound for the first that is not there."""
+        wanted = set(names)
+        where = (TENANTS.c.name.in_(wanted),) if len(wanted) <= IN_CLAUSE else ()
+        for name in sorted(wanted - {row[0] for row in self._rows([TENANTS.c.name], *where)}):
+            raise no_tenant(name)
 
     def secrets(self, tenant: str) -> dict[str, str]:
         """Name -> sealed text."""
@@ -103,8 +107,13 @@ class TenantSection(Section):
         return [ComponentHealth(*row) for row in found]
 
     def save_health(self, tenant: str, results: Sequence[ComponentHealth], at: datetime) -> None:
-        """Replaces what was known. Raises NotFound when the tenant was deleted meanwhile."""
-        self._require_tenants([tenant])
+        """Replaces what was known, and the tenant's own ``health`` and ``checked_at`` with it (healthy when every component is).
+
+        Raises NotFound when the tenant was deleted meanwhile.
+        """
+        summary = ("healthy" if all(result.healthy for result in results) else "unhealthy") if results else "unknown"
+        if not self._update(TENANTS, {"health": summary, "checked_at": at}, TENANTS.c.name == tenant):
+            raise no_tenant(tenant)
         self._delete(HEALTH, HEALTH.c.tenant == tenant)
         self._insert(HEALTH, [rows.health_row(tenant, position, result, at) for position, result in enumerate(results)])
 

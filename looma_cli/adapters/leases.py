@@ -1,0 +1,185 @@
+"""Leases on top of the store: who may change a resource now, and what to do about a holder that died.
+
+A holder of this machine is looked up in /proc, so a dead one is seen at once. One of another machine is believed until ``expires_at``,
+which its heartbeat moves on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+from looma_cli.adapters import processes
+from looma_cli.errors import Held, StateUnusable
+from looma_cli.model.operation import Holder, Lease
+from looma_cli.model.protocols import Clock, State, Store
+
+HEARTBEAT_SECONDS = 5.0
+EXPIRY_SECONDS = 30.0
+GRACE_SECONDS = 10.0  # from SIGTERM to SIGKILL
+POLL_SECONDS = 0.2
+
+
+class LinuxLeases:
+    """Implements ``Leases``."""
+
+    def __init__(
+        self, store: Store, clock: Clock, *, heartbeat_seconds: float = HEARTBEAT_SECONDS, grace_seconds: float = GRACE_SECONDS
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._heartbeat_seconds = heartbeat_seconds
+        self._grace_seconds = grace_seconds
+
+    def me(self) -> Holder:
+        process = processes.look_up(os.getpid())
+        return Holder(processes.user(), processes.machine(), os.getpid(), process.started if process else 0)
+
+    def alive(self, lease: Lease) -> bool:
+        """A zombie is dead; a process that /proc hides is believed until the lease expires."""
+        holder = lease.holder
+        if holder.machine == processes.machine():
+            process = processes.look_up(holder.pid)
+            if process is not None:
+                return process.running and process.started == holder.process_started
+            if not processes.exists_unseen(holder.pid):
+                return False
+        return lease.expires_at > self._clock.now()
+
+    def end_child(self, lease: Lease) -> None:
+        """Ends the outside program that a dead holder left behind, with its process group: SIGTERM, then SIGKILL. It is gone afterwards.
+
+        Nothing is done for another machine's, or when the pid is another process's by now. Raises StateUnusable when it stays.
+        """
+        if lease.child is None or lease.holder.machine != processes.machine():
+            return
+        child = processes.look_up(lease.child)
+        if child is None or child.started != lease.child_started or child.group == os.getpgrp():
+            return
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            processes.send(child, number)
+            if _gone(child, self._grace_seconds):
+                return
+        raise StateUnusable(f"process {child.pid} of an ended looma does not end", f"end it by hand: kill -9 {child.pid}")
+
+    @contextmanager
+    def hold(self, resource: str, operation: str | None, why: str, *, wait_seconds: float = 0) -> Iterator[HeldLease]:
+        """Takes the lease (from a dead holder too, ending its child first) for the length of a ``with`` block.
+
+        Raises Held naming holder, operation and since when, after ``wait_seconds``. A process does not hold the same resource twice:
+        its threads keep each other out as well.
+        """
+        held = HeldLease(self._store, self._clock, self._take(resource, operation, why, wait_seconds), self._heartbeat_seconds)
+        try:
+            yield held
+        finally:
+            held.release()
+
+    def _take(self, resource: str, operation: str | None, why: str, wait_seconds: float) -> Lease:
+        deadline = self._clock.now() + timedelta(seconds=wait_seconds)
+        dead: Lease | None = None
+        while True:
+            with self._store.write() as state:
+                other = state.lease(resource)
+                if other is None or other == dead:
+                    return self._save_new(state, resource, operation, why)
+            if not self.alive(other):
+                self.end_child(other)  # outside the transaction: it may take seconds
+                dead = other
+            elif self._clock.now() >= deadline:
+                raise held_by(other)
+            else:
+                self._clock.sleep(POLL_SECONDS)
+
+    def _save_new(self, state: State, resource: str, operation: str | None, why: str) -> Lease:
+        now = self._clock.now()
+        lease = Lease(resource, self.me(), operation, why, now, now + timedelta(seconds=EXPIRY_SECONDS))
+        state.save_lease(lease)
+        return lease
+
+
+class HeldLease:
+    """A lease while it is held. A thread renews it; ``lost`` is True once someone else took it over."""
+
+    def __init__(self, store: Store, clock: Clock, lease: Lease, heartbeat_seconds: float) -> None:
+        self.lease = lease
+        self.lost = False
+        self._store = store
+        self._clock = clock
+        self._changing = threading.Lock()
+        self._ended = threading.Event()
+        self._heart = threading.Thread(target=self._beat, args=(heartbeat_seconds,), name=f"lease {lease.resource}", daemon=True)
+        self._heart.start()
+
+    def set_child(self, pid: int | None) -> None:
+        """Record the outside program that runs on our behalf, so that whoever takes over ends it first. Start it in a process group
+        of its own (``start_new_session=True``): the whole group is ended."""
+        child = processes.look_up(pid) if pid is not None else None
+        self._change(child=child.pid if child else None, child_started=child.started if child else None)
+
+    def release(self) -> None:
+        """Somebody else's is left alone. Where the state cannot be written, the lease ends with this process."""
+        self._ended.set()
+        self._heart.join()
+        with self._changing, contextlib.suppress(StateUnusable), self._store.write() as state:
+            if self._is_mine(state.lease(self.lease.resource)):
+                state.remove_lease(self.lease.resource)
+
+    def _beat(self, seconds: float) -> None:
+        while not self._ended.wait(seconds):
+            with contextlib.suppress(StateUnusable):  # the next beat tries again; the lease holds for several
+                self._change()
+
+    def _change(self, **fields: int | None) -> None:
+        with self._changing, self._store.write() as state:
+            current = state.lease(self.lease.resource)
+            if current is None or not self._is_mine(current):
+                self.lost = True
+                return
+            expires_at = self._clock.now() + timedelta(seconds=EXPIRY_SECONDS)
+            renewed = replace(current, expires_at=expires_at, **fields)  # type: ignore[arg-type]
+            state.save_lease(renewed)
+            self.lease = renewed
+
+    def _is_mine(self, other: Lease | None) -> bool:
+        return other is not None and (other.holder, other.acquired_at) == (self.lease.holder, self.lease.acquired_at)
+
+
+def held_by(lease: Lease) -> Held:
+    """Who holds what, for which operation and since when, and what to do."""
+    holder = lease.holder
+    what = lease.resource.replace(":", " ", 1)
+    doing = f"{lease.why} (operation {lease.operation})" if lease.operation else lease.why
+    hint = "wait for it with --wait 5m"
+    if lease.operation:
+        hint += f"; if it was interrupted: looma operation resume {lease.operation}"
+    return Held(
+        f"{what} is held by {holder.owner} on {holder.machine.partition('/')[0]}, process {holder.pid}: {doing}, "
+        f"since {lease.acquired_at:%Y-%m-%dT%H:%M:%SZ}",
+        hint,
+        resource=lease.resource,
+        operation=lease.operation,
+        owner=holder.owner,
+        machine=holder.machine,
+        pid=holder.pid,
+        since=f"{lease.acquired_at:%Y-%m-%dT%H:%M:%SZ}",
+    )
+
+
+def _gone(child: processes.Process, seconds: float) -> bool:
+    """Waits for the whole group, since a program that ended may have left others of its group behind."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        leader = processes.look_up(child.pid)
+        running = leader is not None and leader.running and leader.started == child.started
+        if not running and not (child.group == child.pid and processes.members(child.pid)):
+            return True
+        time.sleep(0.02)
+    return False

@@ -1,0 +1,146 @@
+"""Generates secrets and seals them with Fernet under one key file.
+
+The key is made once, by whichever process is first, and never overwritten: a lost key makes sealed secrets unreadable, a replaced
+one would hide that.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+import stat
+import string
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from looma_cli.errors import InvalidValue, SecretUnreadable
+
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet
+    from cryptography.x509 import Certificate
+
+    from looma_cli.model.protocols import Clock
+
+PASSWORD_LENGTH = 32
+KEY_BYTES = 32  # Fernet: 16 for signing, 16 for AES-128
+_ALPHABET = string.ascii_letters + string.digits
+
+
+class FernetVault:
+    """Implements ``Vault``. ``key_file`` is ``$LOOMA_HOME/secret.key``, which the first ``seal`` creates; with ``shared`` it is the file
+    that LOOMA_SECRET_KEY_FILE names, which must be there."""
+
+    def __init__(self, key_file: Path, clock: Clock, *, shared: bool = False) -> None:
+        self._key_file = key_file
+        self._clock = clock
+        self._shared = shared
+
+    def generate(self) -> str:
+        """32 characters of [A-Za-z0-9]: 190 bits."""
+        return "".join(secrets.choice(_ALPHABET) for _ in range(PASSWORD_LENGTH))
+
+    def seal(self, plain: str) -> str:
+        if not self._shared and not self._key_file.exists():
+            self._create()
+        return self._fernet.encrypt(plain.encode()).decode("ascii")
+
+    def open(self, sealed: str) -> str:
+        """Raises SecretUnreadable when it was sealed under another key, or the key is lost."""
+        from cryptography.fernet import InvalidToken
+
+        try:
+            return self._fernet.decrypt(sealed.encode()).decode()
+        except (InvalidToken, UnicodeError) as error:
+            raise SecretUnreadable(
+                f"a secret was sealed under another key than {self._key_file}",
+                "put back the key file that belongs to this state, or name it with LOOMA_SECRET_KEY_FILE",
+            ) from error
+
+    @cached_property
+    def _fernet(self) -> Fernet:
+        from cryptography.fernet import Fernet
+
+        try:
+            return Fernet(self._read())
+        except ValueError as error:
+            raise SecretUnreadable(f"{self._key_file} holds no key: {error}", "put back the key file that belongs to this state") from error
+
+    def _read(self) -> bytes:
+        try:
+            self._refuse_exposed(self._key_file.stat().st_mode)
+            return self._key_file.read_bytes().strip()
+        except FileNotFoundError as error:
+            hint = "put it back from where it is kept, or name it with LOOMA_SECRET_KEY_FILE"
+            raise SecretUnreadable(f"the key {self._key_file} is not there", hint) from error
+        except OSError as error:
+            hint = "run looma as the user whose key it is"
+            raise SecretUnreadable(f"the key {self._key_file} cannot be read: {error.strerror}", hint) from error
+
+    def _refuse_exposed(self, mode: int) -> None:
+        """As ssh does with private keys. A mounted secret (a shared key) may be readable to others, but nobody else may write it."""
+        forbidden = stat.S_IWGRP | stat.S_IWOTH if self._shared else stat.S_IRWXG | stat.S_IRWXO
+        if mode & forbidden:
+            raise SecretUnreadable(
+                f"the key {self._key_file} is open to other users (mode {stat.S_IMODE(mode):04o})", f"chmod 600 {self._key_file}"
+            )
+
+    def _create(self) -> None:
+        """Many processes may try at once: the key is complete before it gets its name, and only the first gets it."""
+        temporary = self._key_file.with_name(f".{self._key_file.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        try:
+            self._key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _write_new(temporary, base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
+            os.link(temporary, self._key_file)
+        except FileExistsError:
+            return
+        except OSError as error:
+            hint = "free some disk, or set LOOMA_HOME to a folder that you may write to"
+            raise SecretUnreadable(f"the key {self._key_file} cannot be made: {error.strerror}", hint) from error
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def check_key_pair(self, chain: str, key: str) -> None:
+        """Raises InvalidValue unless both are PEM, belong together and have not expired."""
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+        certificate = self._certificate(chain)
+        form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        if certificate.public_key().public_bytes(*form) != _private_key(key).public_key().public_bytes(*form):
+            raise InvalidValue("the TLS key does not belong to the first certificate of the chain", "give the key that it was made for")
+
+    def _certificate(self, chain: str) -> Certificate:
+        from cryptography import x509
+
+        try:
+            first = x509.load_pem_x509_certificates(chain.encode())[0]
+        except ValueError as error:
+            raise InvalidValue(f"the TLS certificate is not PEM: {_line(error)}", "give a file with -----BEGIN CERTIFICATE-----") from error
+        if first.not_valid_after_utc <= self._clock.now():
+            raise InvalidValue(f"the TLS certificate expired at {first.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}", "renew it first")
+        return first
+
+
+def _private_key(key: str) -> Any:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        return load_pem_private_key(key.encode(), password=None)
+    except TypeError as error:
+        raise InvalidValue("the TLS key is encrypted", "decrypt it first: openssl pkey -in KEY -out PLAIN") from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise InvalidValue("the TLS key is not a PEM private key", "give a file with -----BEGIN PRIVATE KEY-----") from error
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _line(error: object) -> str:
+    return " ".join(str(error).split())[:200]
