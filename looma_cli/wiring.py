@@ -72,15 +72,16 @@ class RealWorld:
 
     @cached_property
     def vault(self) -> Vault:
-        from looma_cli.adapters.vault import open_vault
+        from looma_cli.adapters.vault import FernetVault
 
-        return open_vault(self._settings.home, self._settings.secret_key_file)
+        shared = self._settings.secret_key_file
+        return FernetVault(Path(shared or self._settings.home / "secret.key"), self.clock, shared=shared is not None)
 
     @cached_property
     def files(self) -> StackFiles:
-        from looma_cli.adapters.files import open_files
+        from looma_cli.adapters.files import DatabaseFiles, DirectoryFiles
 
-        return open_files(self._settings.home, self.store if self._settings.database_url else None)
+        return DatabaseFiles(self.store) if self._settings.database_url else DirectoryFiles(self._settings.home / "stacks")
 
     @cached_property
     def leases(self) -> Leases:
@@ -112,8 +113,14 @@ class RealWorld:
         if host not in self._edges:
             from looma_cli.adapters.edge import NginxEdge
 
-            self._edges[host] = NginxEdge(self._settings.docker_host, self.installation, data_directory("templates"))
+            self._edges[host] = NginxEdge(self._engine_url, self.installation, data_directory("templates"))
         return self._edges[host]
+
+    @property
+    def _engine_url(self) -> str:
+        from looma_cli.adapters.engine.endpoint import resolve
+
+        return resolve(self._settings.docker_host, os.environ)
 
     def access(self, host: str) -> HostAccess:
         self._known(host)
