@@ -6,12 +6,21 @@ from typing import Any
 
 from looma_cli.adapters.catalog.problems import Report
 
+# libyaml's own parser nests on the C stack and dies beyond some 20,000 levels. A level costs one of these characters or an indentation
+# deeper than the last, so both bounds together keep far below that; a manifest with 60 components has 12 KB and 300 of them.
+_LONGEST = 512 * 1024
+_MOST_OPENINGS = 8_000
+_OPENINGS = "[{-?"
+
 
 def compose(text: str, report: Report) -> Any:
     """The root node, or None when the text is no single well-formed document (reported).
 
     Nodes are not constructed into objects, so no tag of the text can do anything.
     """
+    if len(text) > _LONGEST or sum(text.count(character) for character in _OPENINGS) > _MOST_OPENINGS:
+        report.add(1, "the file is too large for a manifest")
+        return None
     import yaml
 
     try:

@@ -11,7 +11,7 @@ from looma_cli.adapters.catalog.problems import Problem, Report
 from looma_cli.errors import InvalidManifest, NotFound
 from looma_cli.model.edition import Component, Edition
 
-_NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,61}[a-z0-9]")
 _ORDER = re.compile(rb"^order:[ \t]*([0-9]{1,7})", re.MULTILINE)
 _LAST = 999  # before the platform, after the editions that say their place
 

@@ -31,6 +31,7 @@ INTERNAL = "internal"
 
 PROBE_KINDS = ("http", "mysql", "redis", "postgresql", "bolt", "tcp")
 NAME = r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
+EDITION_NAME = r"[a-z][a-z0-9-]{0,61}[a-z0-9]"
 NAME_RULE = "a name: a to z, 0 to 9 and -, a letter first, at most 63 long"
 RELEASE = r"(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})(?:-([0-9A-Za-z]+(?:[.-][0-9A-Za-z]+)*))?"
 
@@ -231,7 +232,7 @@ _traits = record(
 )
 
 HEADER: dict[str, Parser] = {
-    "name": name,
+    "name": matching(EDITION_NAME, NAME_RULE.replace("at most", "2 to")),
     "order": whole(0, 1_000_000),
     "kind": one_of("edition", "platform"),
     "title": text,
