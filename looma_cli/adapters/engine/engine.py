@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 from looma_cli.adapters.engine import failures, objects, streams
@@ -134,11 +135,12 @@ class ComposeEngine:
         workloads = self._of_layer(reference, component)
         if component and not workloads:
             raise NotFound(f"{reference.project} has no component {component}", f"looma tenant show {reference.tenant} lists them")
-        for wave in objects.waves(workloads):
+        for wave in objects.waves(workloads if component else objects.lasting(workloads)):
             in_parallel(lambda w: self._signal(w, "restart", extra_seconds=600), wave)
 
     def _signal(self, workload: Workload, verb: str, extra_seconds: float, query: Mapping[str, Any] | None = None) -> None:
-        self.api.post(f"/containers/{workload.id}/{verb}", query, extra_seconds=extra_seconds)
+        with suppress(NotFound):  # gone in the meantime
+            self.api.post(f"/containers/{workload.id}/{verb}", query, extra_seconds=extra_seconds)
 
     def remove(self, reference: LayerReference, *, volumes: bool) -> None:
         """Raises NotAllowed when something foreign holds its network, CommandFailed when something is left after a minute."""

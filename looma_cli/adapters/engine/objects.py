@@ -106,6 +106,13 @@ def waves(workloads: Sequence[Workload]) -> list[list[Workload]]:
     return ordered
 
 
+def lasting(workloads: Sequence[Workload]) -> list[Workload]:
+    """Without the jobs that others need only to have ended well: an init container is no service to restart."""
+    parts = [part.split(":") for w in workloads for part in w.labels.get(COMPOSE_DEPENDS_ON, "").split(",")]
+    jobs = {part[0] for part in parts if part[1:2] == ["service_completed_successfully"]}
+    return [w for w in workloads if w.labels.get(COMPOSE_SERVICE) not in jobs or w.state == "running"]
+
+
 def _needed(workload: Workload) -> set[str]:
     """From ``mysql:service_healthy:false,redis:service_started:false``."""
     return {part.partition(":")[0] for part in workload.labels.get(COMPOSE_DEPENDS_ON, "").split(",") if part}

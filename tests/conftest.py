@@ -1,0 +1,42 @@
+"""Fixtures for every test: an engine where one is needed, and nothing left on it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from looma_cli.adapters.engine import EngineApi
+from looma_cli.adapters.engine.endpoint import resolve
+from looma_cli.errors import LoomaError
+from looma_cli.model.layer import LABEL_INSTALLATION
+from tests.engine_objects import TEST_LABEL, is_stale, owner_mark, remove_objects
+
+
+@pytest.fixture(scope="session")
+def engine_required() -> Iterator[EngineApi]:
+    """The engine's API. Fails, never skips, when none answers; objects of this and of killed test runs are removed."""
+    api = EngineApi(resolve(None, os.environ), os.environ, timeout_seconds=30)
+    try:
+        api.get("/version")
+    except LoomaError as error:
+        pytest.fail(f"this test needs a container engine, which `make test` sets up: {error.message}", pytrace=False)
+    remove_objects(api, TEST_LABEL, is_stale)
+    yield api
+    remove_objects(api, TEST_LABEL, owner_mark().__eq__)
+
+
+@pytest.fixture(autouse=True)
+def _engine_where_marked(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("engine"):
+        request.getfixturevalue("engine_required")
+
+
+@pytest.fixture
+def remove_installation(engine_required: EngineApi) -> Iterator[Callable[[str], None]]:
+    """Call it with the id of an installation: all that carries its label is removed after the test."""
+    installations: list[str] = []
+    yield installations.append
+    for installation in installations:
+        remove_objects(engine_required, LABEL_INSTALLATION, installation.__eq__)
