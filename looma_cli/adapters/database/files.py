@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from looma_cli.adapters.database.columns import STACK_FILES
 from looma_cli.adapters.database.section import Section
-from looma_cli.adapters.database.tables import STACK_FILES
 
 
 class FileSection(Section):
@@ -15,7 +15,8 @@ class FileSection(Section):
         return [row[0] for row in self._rows([STACK_FILES.c.name], STACK_FILES.c.tenant == tenant, order=STACK_FILES.c.name)]
 
     def save_file(self, tenant: str, name: str, text: str) -> None:
-        self._upsert(STACK_FILES, [{"tenant": tenant, "name": name, "text": text, "updated_at": self._clock.now()}])
+        row = {"tenant": tenant, "name": name, "text": text, "updated_at": self._clock.now()}
+        self._upsert(STACK_FILES, ("tenant", "name"), [row])
 
     def remove_file(self, tenant: str, name: str) -> None:
         self._delete(STACK_FILES, STACK_FILES.c.tenant == tenant, STACK_FILES.c.name == name)

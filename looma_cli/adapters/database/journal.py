@@ -11,9 +11,9 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.exc import IntegrityError
 
 from looma_cli.adapters.database import rows
+from looma_cli.adapters.database.columns import LEASES, OPERATIONS, STEPS
 from looma_cli.adapters.database.faults import violated
 from looma_cli.adapters.database.section import Section
-from looma_cli.adapters.database.tables import LEASES, OPERATIONS, STEPS
 from looma_cli.errors import AlreadyExists, Conflict, Held, NotFound
 from looma_cli.model.operation import OPEN_STATUSES, Lease, Operation, StepRecord
 
@@ -103,7 +103,7 @@ class JournalSection(Section):
         return [rows.lease(row) for row in self._rows(rows.LEASE_COLUMNS, order=LEASES.c.resource)]
 
     def save_lease(self, lease: Lease) -> None:
-        self._upsert(LEASES, [rows.lease_row(lease)])
+        self._upsert(LEASES, ("resource",), [rows.lease_row(lease)])
 
     def remove_lease(self, resource: str) -> None:
         self._delete(LEASES, LEASES.c.resource == resource)

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement
 
 from looma_cli.adapters.database import rows
-from looma_cli.adapters.database.tables import ALLOCATIONS, QUARANTINED_PORTS, SUBNETS
+from looma_cli.adapters.database.columns import ALLOCATIONS, QUARANTINED_PORTS, SUBNETS
 from looma_cli.adapters.database.tenants import IN_CLAUSE, TenantSection
 from looma_cli.errors import PortTaken, SubnetTaken
 from looma_cli.model.tenant import Allocation, Subnet
@@ -47,7 +47,7 @@ class PortSection(TenantSection):
         stop an undo from putting one back. Ended ones are swept on the way."""
         self._delete(QUARANTINED_PORTS, QUARANTINED_PORTS.c.expires_at <= self._clock.now())
         row = {"host": host, "address": address, "host_port": port, "protocol": protocol, "expires_at": until}
-        self._upsert(QUARANTINED_PORTS, [row])
+        self._upsert(QUARANTINED_PORTS, ("host", "address", "host_port", "protocol"), [row])
 
     def add_allocations(self, allocations: Iterable[Allocation]) -> None:
         """All or none. Raises PortTaken naming the port and who holds it, NotFound for a tenant that is not there."""

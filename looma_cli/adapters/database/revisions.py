@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import insert
 
-from looma_cli.adapters.database.tables import INSTALLATION, METADATA, VERSION
+from looma_cli.adapters.database.columns import INSTALLATION, VERSION
 from looma_cli.errors import StateTooNew
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ def ensure_current(database: SqliteDatabase | PostgresqlDatabase, clock: Clock) 
 
 def create(connection: Connection, clock: Clock) -> None:
     """The newest schema at once, without alembic; a test proves that migrating from the first revision gives the same."""
+    from looma_cli.adapters.database.tables import METADATA
+
     METADATA.create_all(connection, checkfirst=False)
     connection.exec_driver_sql(
         "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from looma_cli.adapters.database.tables import ALLOCATIONS, HEALTH, LEASES, OPERATIONS, STEPS, SUBNETS, TENANTS
+from looma_cli.adapters.database.columns import ALLOCATIONS, HEALTH, LEASES, OPERATIONS, STEPS, SUBNETS, TENANTS
 from looma_cli.model.health import ComponentHealth
 from looma_cli.model.host import Capacity, Host
 from looma_cli.model.operation import Holder, Lease, Operation, Plan, PlannedStep, StepRecord

@@ -1,6 +1,7 @@
 """The tables, declared with SQLModel; ``docs/reference/state.md`` explains them and where their names come from.
 
-UNIQUE constraints judge every race. Queries select columns (``TABLE.c``): no object is built by the ORM.
+UNIQUE constraints judge every race. Imported only to create or migrate a schema: queries go through ``columns.py``, and no object is
+built by the ORM.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
-    Table,
     Text,
     UniqueConstraint,
     text,
@@ -239,14 +239,3 @@ class StackFileRow(Row, table=True):
     name: str = Field(sa_column=Column(Text, primary_key=True))
     text: str = _text()
     updated_at: datetime = _time()
-
-
-def _table(row: type[SQLModel]) -> Table:
-    return row.__table__  # type: ignore[attr-defined, no-any-return]
-
-
-INSTALLATION, HOSTS, TENANTS = _table(InstallationRow), _table(HostRow), _table(TenantRow)
-ALLOCATIONS, QUARANTINED_PORTS, SUBNETS = _table(AllocationRow), _table(QuarantinedPortRow), _table(SubnetRow)
-SECRETS, OPERATIONS, STEPS = _table(SecretRow), _table(OperationRow), _table(StepRow)
-LEASES, HEALTH, STACK_FILES = _table(LeaseRow), _table(HealthRow), _table(StackFileRow)
-VERSION = Table("alembic_version", MetaData(), Column("version_num", Text))

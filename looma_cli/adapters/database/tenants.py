@@ -11,9 +11,9 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.exc import IntegrityError
 
 from looma_cli.adapters.database import rows
+from looma_cli.adapters.database.columns import ALLOCATIONS, HEALTH, HOSTS, SECRETS, STACK_FILES, SUBNETS, TENANTS
 from looma_cli.adapters.database.faults import violated
 from looma_cli.adapters.database.section import Section, no_tenant
-from looma_cli.adapters.database.tables import ALLOCATIONS, HEALTH, HOSTS, SECRETS, STACK_FILES, SUBNETS, TENANTS
 from looma_cli.errors import AlreadyExists, NotFound
 from looma_cli.model.health import ComponentHealth
 from looma_cli.model.host import Host
@@ -99,7 +99,7 @@ class TenantSection(Section):
     def save_secrets(self, tenant: str, sealed: Mapping[str, str]) -> None:
         """Adds or replaces these; others of the tenant stay."""
         self._require_tenants([tenant])
-        self._upsert(SECRETS, [{"tenant": tenant, "name": name, "sealed": text} for name, text in sealed.items()])
+        self._upsert(SECRETS, ("tenant", "name"), [{"tenant": tenant, "name": name, "sealed": text} for name, text in sealed.items()])
 
     def health(self, tenant: str) -> list[ComponentHealth]:
         """The results of the last check, in its order; empty before the first."""
@@ -120,7 +120,7 @@ class TenantSection(Section):
     def hosts(self) -> list[Host]:
         """By name, each with the number of its tenants."""
         count = select(TENANTS.c.host, func.count()).group_by(TENANTS.c.host)
-        tenants: dict[str, int] = dict(self._connection.execute(count).tuples())
+        tenants: dict[str, int] = dict(self._connection.execute(count).tuples().all())
         return [rows.host(row._mapping, tenants.get(row.name, 0)) for row in self._rows(HOSTS.c, order=HOSTS.c.name)]
 
     def host(self, name: str) -> Host:
@@ -131,4 +131,4 @@ class TenantSection(Section):
 
     def save_host(self, host: Host) -> None:
         """Adds or replaces it; ``tenants`` is counted, not saved."""
-        self._upsert(HOSTS, [rows.host_row(host)])
+        self._upsert(HOSTS, ("name",), [rows.host_row(host)])
