@@ -24,14 +24,17 @@ workers() { grep -ls '^nginx: worker process' /proc/[0-9]*/cmdline || true; }
 retiring() { grep -ls '^nginx: worker process is shutting down' /proc/[0-9]*/cmdline || true; }
 
 # Every worker of now has been told to end, which happens after new ones were started and accept connections.
+# Returns when every worker of now has been told to end, which happens after new ones were started.
 reload() {
-    old=$(workers)
-    kill -HUP "$(cat /run/nginx.pid)"
-    [ -n "$old" ] || return 0
-    tries=0
-    while [ -n "$(grep -Ls 'shutting down' $old)" ]; do
-        tries=$((tries + 1))
-        [ $tries -lt 250 ] || return 1
+    before=$(workers)
+    read -r master </run/nginx.pid
+    kill -HUP "$master"
+    [ -n "$before" ] || return 0
+    tries=250
+    sleep 0.1 # nginx's own pause between the two
+    while [ -n "$(grep -Ls 'shutting down' $before)" ]; do
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] || return 1
         sleep 0.02
     done
 }
@@ -43,29 +46,35 @@ listening() { # PORT: somebody on this host has it, on whatever address
 set_mode() { # TENANT MODE: the new flag stands before an old one goes, so that no request slips through
     [ "$2" = serving ] || : >"modes/$1.$2"
     for mode in suspended stopped frozen; do
-        [ "$mode" = "$2" ] || rm -f "modes/$1.$mode"
+        [ "$mode" = "$2" ] || [ ! -e "modes/$1.$mode" ] || rm -f "modes/$1.$mode"
     done
 }
 
-point() { # FOLDER TENANT VERSION: the link FOLDER/TENANT leads to that version, by one rename
-    rm -f "$1.link"
-    ln -s "../versions/$2.$3" "$1.link"
-    mv -fT "$1.link" "$1/$2"
+point() { # TENANT VERSION: the live link leads to that version, by one rename
+    ln -sfn "../versions/$1.$2" live.link
+    mv -fT live.link "tenants/$1"
 }
 
 # The configuration as it would be: the same links, but for one.
 check() { # TENANT VERSION
     rm -rf check
     cp -RP tenants check
-    point check "$1" "$2"
+    ln -sfn "../versions/$1.$2" "check/$1"
     nginx -p "$home/" -e stderr -q -t -c "$base/check.conf" 2>&1
+}
+
+forget_retired() { # once no worker of an older configuration is left
+    for flag in retired/*; do
+        [ ! -e "$flag" ] || [ -n "$(retiring)" ] || rm -f retired/*
+        return 0
+    done
 }
 
 apply() { # TENANT VERSION PORT MODE
     new=incoming/$1.$2
     old=$(readlink "tenants/$1" || true)
     old=${old#../versions/"$1".}
-    [ -n "$(retiring)" ] || rm -f retired/*
+    forget_retired
     if [ "${old%-*}" = "${2%-*}" ] && [ ! -e dirty ]; then
         rm -rf "$new"
         set_mode "$1" "$4"
@@ -78,7 +87,6 @@ apply() { # TENANT VERSION PORT MODE
     fi
     [ -e /proc/net/if_inet6 ] || sed -i '/\[::\]/d' "$new/listen.conf"
     mv -fT "$new" "versions/$1.$2"
-    find incoming -mindepth 1 -maxdepth 1 -mmin +60 -exec rm -rf {} + # of loomas that were killed before this
     if ! check "$1" "$2"; then
         rm -rf "versions/$1.$2"
         return 3
@@ -89,9 +97,9 @@ apply() { # TENANT VERSION PORT MODE
 switch() { # TENANT VERSION PORT MODE: checked, so that from here on a restart of the container would serve it as well
     [ "$4" = serving ] || set_mode "$1" "$4"
     : >dirty
-    point tenants "$1" "$2"
+    point "$1" "$2"
     if ! reload; then
-        if [ -n "$old" ]; then point tenants "$1" "$old"; else rm -f "tenants/$1"; fi
+        if [ -n "$old" ]; then point "$1" "$old"; else rm -f "tenants/$1"; fi
         rm -rf "versions/$1.$2"
         return 5
     fi
@@ -113,6 +121,7 @@ remove() { # TENANT
         [ -z "$link" ] || rm -rf "tenants/$link"
     fi
     set_mode "$1" serving
+    find incoming -mindepth 1 -maxdepth 1 -mmin +60 -exec rm -rf {} + # of loomas that were killed
 }
 
 mode() { # TENANT MODE

@@ -15,7 +15,7 @@ done
 
 [ -e /proc/net/if_inet6 ] || sed -i '/\[::\]/d' "$LOOMA_EDGE_BASE"/listen-*.conf tenants/*/listen.conf
 if nginx -V 2>&1 | grep -q http_stub_status_module; then
-    echo 'server { listen unix:/run/looma/status.sock; access_log off; set $looma_tenant ""; location = /status { stub_status; } }' \
+    echo 'server { listen unix:/run/looma/status.sock; access_log off; location = /status { stub_status; } }' \
         >/run/looma/status.conf
 fi
 exec nginx -p "$home/" -e stderr -c "$LOOMA_EDGE_BASE/nginx.conf" -g 'daemon off;'

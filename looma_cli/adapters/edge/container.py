@@ -29,9 +29,7 @@ def specification_digest(specification: EdgeSpecification, base: Mapping[str, st
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def container_request(
-    specification: EdgeSpecification, volume: str, start: str, digest: str, labels: Mapping[str, str]
-) -> dict[str, Any]:
+def container_request(specification: EdgeSpecification, volume: str, start: str, digest: str, labels: Mapping[str, str]) -> dict[str, Any]:
     """The body of ``POST /containers/create``. Host networking: the edge binds public ports of the host as tenants come."""
     return {
         "Image": specification.image,
@@ -81,4 +79,6 @@ def refusal(log: str, what: str) -> LoomaError:
     """nginx's own message, without time and process number."""
     lines = [line for line in log.splitlines() if "[emerg]" in line or "[crit]" in line] or log.splitlines()
     message = re.sub(r"^.*?\[(emerg|crit)\] (\d+#\d+: )?", "", lines[0] if lines else "no message").strip()
-    return EdgeRefused(f"the edge refused {what}: {message[:300]}", "the earlier configuration still serves; mend the values", log=log[-2000:])
+    return EdgeRefused(
+        f"the edge refused {what}: {message[:300]}", "the earlier configuration still serves; mend the values", log=log[-2000:]
+    )

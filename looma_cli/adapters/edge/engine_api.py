@@ -6,15 +6,18 @@ Written on ``http.client``: importing the Docker SDK costs more (490 ms) than a 
 from __future__ import annotations
 
 import json
-import socket
-import struct
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPException
+from io import BytesIO
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
+from looma_cli.adapters.engine.api import unavailable
+from looma_cli.adapters.engine.endpoint import connect, resolve
+from looma_cli.adapters.engine.streams import frames
 from looma_cli.errors import CommandFailed, EngineUnavailable
 
 ENGINE_HINT = "start the engine, or see `looma doctor`"
@@ -38,22 +41,14 @@ class Answer:
         return " ".join(text.split())[:300]
 
 
-class _UnixConnection(HTTPConnection):
-    def __init__(self, path: str, timeout: float) -> None:
-        super().__init__("engine", timeout=timeout)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
-
-
 class EngineApi:
-    """``docker_host`` is ``unix:///path`` or ``tcp://name:port``. Raises EngineUnavailable where nothing answers."""
+    """``docker_host`` is ``unix:///path``, ``tcp://name:port``, or None for the engine that the docker command would use.
 
-    def __init__(self, docker_host: str, timeout_seconds: float = 60.0) -> None:
-        self._docker_host = docker_host
+    Raises EngineUnavailable where nothing answers.
+    """
+
+    def __init__(self, docker_host: str | None, timeout_seconds: float = 60.0) -> None:
+        self._url = resolve(docker_host, os.environ)
         self._timeout = timeout_seconds
 
     def call(
@@ -72,29 +67,19 @@ class EngineApi:
             raise CommandFailed(f"the engine refused {method} {path}: {answer.message}", ENGINE_HINT, status=answer.status)
         return answer
 
-    def _send(
-        self, method: str, path: str, query: Mapping[str, Any] | None, json_body: Any, body: bytes | None
-    ) -> Answer:
+    def _send(self, method: str, path: str, query: Mapping[str, Any] | None, json_body: Any, body: bytes | None) -> Answer:
         target = quote(path) + (f"?{urlencode(query)}" if query else "")
         headers = {"Content-Type": "application/x-tar" if body is not None else "application/json"}
         payload = json.dumps(json_body).encode() if json_body is not None else body
-        connection = self._connection()
+        connection = connect(self._url, os.environ, self._timeout)
         try:
             connection.request(method, target, payload, headers)
             response = connection.getresponse()
             return Answer(response.status, response.read())
         except (OSError, HTTPException) as error:
-            raise EngineUnavailable(f"the engine at {self._docker_host} does not answer: {error}", ENGINE_HINT) from error
+            raise unavailable(self._url, error) from error
         finally:
             connection.close()
-
-    def _connection(self) -> HTTPConnection:
-        url = urlsplit(self._docker_host)
-        if url.scheme == "unix":
-            return _UnixConnection(url.path, self._timeout)
-        if url.scheme in ("tcp", "http") and url.hostname:
-            return HTTPConnection(url.hostname, url.port or 2375, timeout=self._timeout)
-        raise EngineUnavailable(f"{self._docker_host!r} is not an engine's address", "use unix:///path or tcp://name:port")
 
     def execute(self, container: str, command: Sequence[str]) -> tuple[int, str]:
         """Runs a command as root in a running container; (exit code, standard output and error as one text)."""
@@ -115,10 +100,5 @@ class EngineApi:
 
 
 def demultiplexed(stream: bytes) -> str:
-    """The text of an attached stream: frames of 8 bytes of header (stream, 0, 0, 0, length) and data."""
-    text, at = [], 0
-    while at + 8 <= len(stream):
-        (length,) = struct.unpack(">I", stream[at + 4 : at + 8])
-        text.append(stream[at + 8 : at + 8 + length])
-        at += 8 + length
-    return b"".join(text).decode("utf-8", "replace")
+    """The text of an attached stream, standard output and error in the order of their frames."""
+    return b"".join(payload for _, payload in frames(BytesIO(stream))).decode("utf-8", "replace")

@@ -31,13 +31,13 @@ MOST_WORKERS = 4
 
 
 class NginxEdge:
-    """The one Nginx of an installation on the host that ``docker_host`` (``unix://`` or ``tcp://``) leads to.
+    """The one Nginx of an installation on the host that ``docker_host`` (see EngineApi) leads to.
 
     ``templates`` is the project's template folder. ``extra_labels`` mark what tests create.
     """
 
     def __init__(
-        self, docker_host: str, installation: str, templates: Path, *, extra_labels: Mapping[str, str] | None = None
+        self, docker_host: str | None, installation: str, templates: Path, *, extra_labels: Mapping[str, str] | None = None
     ) -> None:
         self._api = EngineApi(docker_host)
         self._installation = checked(installation)
@@ -117,7 +117,7 @@ class NginxEdge:
         for _ in range(START_ATTEMPTS):
             try:
                 code, _ = self._change("ready")
-            except CommandFailed:  # it is just ending, or starting again
+            except (CommandFailed, Unreachable):  # it is just ending, or starting again
                 code = TIMED_OUT
             if code == 0:
                 return
@@ -198,10 +198,13 @@ class NginxEdge:
 
     def _change(self, *arguments: str) -> tuple[int, str]:
         """One exec of change.sh, which takes the lock and does the whole change."""
-        if not self.running():
-            raise _not_running()
         script = self._configuration.script("change.sh")
-        return self._api.execute(self._name, ["/bin/sh", "-c", script, "change", *arguments])
+        try:
+            return self._api.execute(self._name, ["/bin/sh", "-c", script, "change", *arguments])
+        except CommandFailed as error:
+            if error.details.get("status") in (404, 409):  # no such container, or not running
+                raise _not_running() from error
+            raise
 
     @staticmethod
     def _require_done(code: int, output: str, what: str) -> None:
