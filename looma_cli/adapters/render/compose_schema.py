@@ -1,6 +1,7 @@
-"""Generated from compose-spec.json by `make schema` (python -m looma_cli.adapters.render.schema): do not edit."""
+"""Generated from compose-spec.json by `make schema`: do not edit."""
 
 # ruff: noqa
+# fmt: off
 import re
 
 from looma_cli.adapters.render.invalid import Invalid as JsonSchemaValueException
@@ -10,11 +11,11 @@ JsonSchemaValuesException = JsonSchemaValueException
 REGEX_PATTERNS = {
     '^[a-zA-Z0-9._-]+$': re.compile('^[a-zA-Z0-9._-]+$'),
     '^x-': re.compile('^x-'),
-    '^[a-z]+$': re.compile('^[a-z]+$'),
     '.+': re.compile('.+'),
     '^.+$': re.compile('^.+$'),
-    '^(always|never|build|if_not_present|missing|refresh|daily|weekly|every_([0-9]+[wdhms])+)$': re.compile('^(always|never|build|if_not_present|missing|refresh|daily|weekly|every_([0-9]+[wdhms])+)\\Z'),
-    '[a-zA-Z0-9][a-zA-Z0-9_.-]+': re.compile('[a-zA-Z0-9][a-zA-Z0-9_.-]+')
+    '[a-zA-Z0-9][a-zA-Z0-9_.-]+': re.compile('[a-zA-Z0-9][a-zA-Z0-9_.-]+'),
+    'always|never|build|if_not_present|missing|refresh|daily|weekly|every_([0-9]+[wdhms])+': re.compile('always|never|build|if_not_present|missing|refresh|daily|weekly|every_([0-9]+[wdhms])+'),
+    '^[a-z]+$': re.compile('^[a-z]+$')
 }
 
 NoneType = type(None)
@@ -44,7 +45,7 @@ def validate(data, custom_formats={}, name_prefix=None):
             if data__include_is_list:
                 data__include_len = len(data__include)
                 for data__include_x, data__include_item in enumerate(data__include):
-                    validate____defs_include(data__include_item, custom_formats, (name_prefix or "data") + ".include[{data__include_x}]".format(**locals()))
+                    validate___definitions_include(data__include_item, custom_formats, (name_prefix or "data") + f".include[{data__include_x}]")
         if "services" in data_keys:
             data_keys.remove("services")
             data__services = data["services"]
@@ -57,7 +58,7 @@ def validate(data, custom_formats={}, name_prefix=None):
                     if REGEX_PATTERNS['^[a-zA-Z0-9._-]+$'].search(data__services_key):
                         if data__services_key in data__services_keys:
                             data__services_keys.remove(data__services_key)
-                        validate____defs_service(data__services_val, custom_formats, (name_prefix or "data") + ".services.{data__services_key}".format(**locals()))
+                        validate___definitions_service(data__services_val, custom_formats, (name_prefix or "data") + f".services.{data__services_key}")
                 if data__services_keys:
                     raise JsonSchemaValueException("" + (name_prefix or "data") + ".services must not contain "+str(data__services_keys)+" properties")
         if "models" in data_keys:
@@ -72,9 +73,7 @@ def validate(data, custom_formats={}, name_prefix=None):
                     if REGEX_PATTERNS['^[a-zA-Z0-9._-]+$'].search(data__models_key):
                         if data__models_key in data__models_keys:
                             data__models_keys.remove(data__models_key)
-                        validate____defs_model(data__models_val, custom_formats, (name_prefix or "data") + ".models.{data__models_key}".format(**locals()))
-                if data__models_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".models must not contain "+str(data__models_keys)+" properties")
+                        validate___definitions_model(data__models_val, custom_formats, (name_prefix or "data") + f".models.{data__models_key}")
         if "networks" in data_keys:
             data_keys.remove("networks")
             data__networks = data["networks"]
@@ -87,9 +86,7 @@ def validate(data, custom_formats={}, name_prefix=None):
                     if REGEX_PATTERNS['^[a-zA-Z0-9._-]+$'].search(data__networks_key):
                         if data__networks_key in data__networks_keys:
                             data__networks_keys.remove(data__networks_key)
-                        validate____defs_network(data__networks_val, custom_formats, (name_prefix or "data") + ".networks.{data__networks_key}".format(**locals()))
-                if data__networks_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".networks must not contain "+str(data__networks_keys)+" properties")
+                        validate___definitions_network(data__networks_val, custom_formats, (name_prefix or "data") + f".networks.{data__networks_key}")
         if "volumes" in data_keys:
             data_keys.remove("volumes")
             data__volumes = data["volumes"]
@@ -102,7 +99,7 @@ def validate(data, custom_formats={}, name_prefix=None):
                     if REGEX_PATTERNS['^[a-zA-Z0-9._-]+$'].search(data__volumes_key):
                         if data__volumes_key in data__volumes_keys:
                             data__volumes_keys.remove(data__volumes_key)
-                        validate____defs_volume(data__volumes_val, custom_formats, (name_prefix or "data") + ".volumes.{data__volumes_key}".format(**locals()))
+                        validate___definitions_volume(data__volumes_val, custom_formats, (name_prefix or "data") + f".volumes.{data__volumes_key}")
                 if data__volumes_keys:
                     raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes must not contain "+str(data__volumes_keys)+" properties")
         if "secrets" in data_keys:
@@ -117,7 +114,7 @@ def validate(data, custom_formats={}, name_prefix=None):
                     if REGEX_PATTERNS['^[a-zA-Z0-9._-]+$'].search(data__secrets_key):
                         if data__secrets_key in data__secrets_keys:
                             data__secrets_keys.remove(data__secrets_key)
-                        validate____defs_secret(data__secrets_val, custom_formats, (name_prefix or "data") + ".secrets.{data__secrets_key}".format(**locals()))
+                        validate___definitions_secret(data__secrets_val, custom_formats, (name_prefix or "data") + f".secrets.{data__secrets_key}")
                 if data__secrets_keys:
                     raise JsonSchemaValueException("" + (name_prefix or "data") + ".secrets must not contain "+str(data__secrets_keys)+" properties")
         if "configs" in data_keys:
@@ -132,24 +129,9 @@ def validate(data, custom_formats={}, name_prefix=None):
                     if REGEX_PATTERNS['^[a-zA-Z0-9._-]+$'].search(data__configs_key):
                         if data__configs_key in data__configs_keys:
                             data__configs_keys.remove(data__configs_key)
-                        validate____defs_config(data__configs_val, custom_formats, (name_prefix or "data") + ".configs.{data__configs_key}".format(**locals()))
+                        validate___definitions_config(data__configs_val, custom_formats, (name_prefix or "data") + f".configs.{data__configs_key}")
                 if data__configs_keys:
                     raise JsonSchemaValueException("" + (name_prefix or "data") + ".configs must not contain "+str(data__configs_keys)+" properties")
-        if "jobs" in data_keys:
-            data_keys.remove("jobs")
-            data__jobs = data["jobs"]
-            if not isinstance(data__jobs, (dict)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".jobs must be object")
-            data__jobs_is_dict = isinstance(data__jobs, dict)
-            if data__jobs_is_dict:
-                data__jobs_keys = set(data__jobs.keys())
-                for data__jobs_key, data__jobs_val in data__jobs.items():
-                    if REGEX_PATTERNS['^[a-zA-Z0-9._-]+$'].search(data__jobs_key):
-                        if data__jobs_key in data__jobs_keys:
-                            data__jobs_keys.remove(data__jobs_key)
-                        validate____defs_job(data__jobs_val, custom_formats, (name_prefix or "data") + ".jobs.{data__jobs_key}".format(**locals()))
-                if data__jobs_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".jobs must not contain "+str(data__jobs_keys)+" properties")
         for data_key, data_val in data.items():
             if REGEX_PATTERNS['^x-'].search(data_key):
                 if data_key in data_keys:
@@ -158,117 +140,54 @@ def validate(data, custom_formats={}, name_prefix=None):
             raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
     return data
 
-def validate____defs_job(data, custom_formats={}, name_prefix=None):
-    validate____defs_container_spec(data, custom_formats, (name_prefix or "data") + "")
-    validate____defs_workload_spec(data, custom_formats, (name_prefix or "data") + "")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['triggers']) - data.keys()
-        if data__missing_keys:
-            raise JsonSchemaValueException("" + (name_prefix or "data") + " must contain ")
-        data_keys = set(data.keys())
-        if "profiles" in data_keys:
-            data_keys.remove("profiles")
-            data__profiles = data["profiles"]
-            validate____defs_list_of_strings(data__profiles, custom_formats, (name_prefix or "data") + ".profiles")
-        if "triggers" in data_keys:
-            data_keys.remove("triggers")
-            data__triggers = data["triggers"]
-            if not isinstance(data__triggers, (dict)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".triggers must be object")
-            data__triggers_any_of_count1 = 0
-            if not data__triggers_any_of_count1:
-                try:
-                    data__triggers_is_dict = isinstance(data__triggers, dict)
-                    if data__triggers_is_dict:
-                        data__triggers__missing_keys = set(['manual']) - data__triggers.keys()
-                        if data__triggers__missing_keys:
-                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".triggers must contain ")
-                    data__triggers_any_of_count1 += 1
-                except (JsonSchemaValueException, JsonSchemaValuesException): pass
-            if not data__triggers_any_of_count1:
-                try:
-                    data__triggers_is_dict = isinstance(data__triggers, dict)
-                    if data__triggers_is_dict:
-                        data__triggers__missing_keys = set(['schedule']) - data__triggers.keys()
-                        if data__triggers__missing_keys:
-                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".triggers must contain ")
-                    data__triggers_any_of_count1 += 1
-                except (JsonSchemaValueException, JsonSchemaValuesException): pass
-            if not data__triggers_any_of_count1:
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".triggers cannot be validated by any definition")
-            data__triggers_is_dict = isinstance(data__triggers, dict)
-            if data__triggers_is_dict:
-                data__triggers_keys = set(data__triggers.keys())
-                if "manual" in data__triggers_keys:
-                    data__triggers_keys.remove("manual")
-                    data__triggers__manual = data__triggers["manual"]
-                    if not isinstance(data__triggers__manual, (bool, str)):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".triggers.manual must be boolean or string")
-                if "schedule" in data__triggers_keys:
-                    data__triggers_keys.remove("schedule")
-                    data__triggers__schedule = data__triggers["schedule"]
-                    if not isinstance(data__triggers__schedule, (list, tuple)):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".triggers.schedule must be array")
-                    data__triggers__schedule_is_list = isinstance(data__triggers__schedule, (list, tuple))
-                    if data__triggers__schedule_is_list:
-                        data__triggers__schedule_len = len(data__triggers__schedule)
-                        for data__triggers__schedule_x, data__triggers__schedule_item in enumerate(data__triggers__schedule):
-                            data__triggers__schedule_item_one_of_count2 = 0
-                            if data__triggers__schedule_item_one_of_count2 < 2:
-                                try:
-                                    if not isinstance(data__triggers__schedule_item, (str)):
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".triggers.schedule[{data__triggers__schedule_x}]".format(**locals()) + " must be string")
-                                    data__triggers__schedule_item_one_of_count2 += 1
-                                except (JsonSchemaValueException, JsonSchemaValuesException): pass
-                            if data__triggers__schedule_item_one_of_count2 < 2:
-                                try:
-                                    validate____defs_schedule(data__triggers__schedule_item, custom_formats, (name_prefix or "data") + ".triggers.schedule[{data__triggers__schedule_x}]".format(**locals()))
-                                    data__triggers__schedule_item_one_of_count2 += 1
-                                except (JsonSchemaValueException, JsonSchemaValuesException): pass
-                            if data__triggers__schedule_item_one_of_count2 != 1:
-                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".triggers.schedule[{data__triggers__schedule_x}]".format(**locals()) + " must be valid exactly by one definition")
-                for data__triggers_key, data__triggers_val in data__triggers.items():
-                    if REGEX_PATTERNS['^x-'].search(data__triggers_key):
-                        if data__triggers_key in data__triggers_keys:
-                            data__triggers_keys.remove(data__triggers_key)
-                if data__triggers_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".triggers must not contain "+str(data__triggers_keys)+" properties")
-    return data
-
-def validate____defs_schedule(data, custom_formats={}, name_prefix=None):
+def validate___definitions_config(data, custom_formats={}, name_prefix=None):
     if not isinstance(data, (dict)):
         raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object")
     data_is_dict = isinstance(data, dict)
     if data_is_dict:
-        data__missing_keys = set(['cron']) - data.keys()
-        if data__missing_keys:
-            raise JsonSchemaValueException("" + (name_prefix or "data") + " must contain ")
         data_keys = set(data.keys())
-        if "cron" in data_keys:
-            data_keys.remove("cron")
-            data__cron = data["cron"]
-            if not isinstance(data__cron, (str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".cron must be string")
-        if "timezone" in data_keys:
-            data_keys.remove("timezone")
-            data__timezone = data["timezone"]
-            if not isinstance(data__timezone, (str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".timezone must be string")
-        if "concurrency" in data_keys:
-            data_keys.remove("concurrency")
-            data__concurrency = data["concurrency"]
-            if not isinstance(data__concurrency, (str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".concurrency must be string")
-            if not (isinstance(data__concurrency, str) and data__concurrency == 'forbid' or isinstance(data__concurrency, str) and data__concurrency == 'queue'):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".concurrency must be one of ['forbid', 'queue']")
-        if "missed_fires" in data_keys:
-            data_keys.remove("missed_fires")
-            data__missedfires = data["missed_fires"]
-            if not isinstance(data__missedfires, (str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".missed_fires must be string")
-            if not (isinstance(data__missedfires, str) and data__missedfires == 'one' or isinstance(data__missedfires, str) and data__missedfires == 'skip'):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".missed_fires must be one of ['one', 'skip']")
+        if "name" in data_keys:
+            data_keys.remove("name")
+            data__name = data["name"]
+            if not isinstance(data__name, (str)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".name must be string")
+        if "content" in data_keys:
+            data_keys.remove("content")
+            data__content = data["content"]
+            if not isinstance(data__content, (str)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".content must be string")
+        if "environment" in data_keys:
+            data_keys.remove("environment")
+            data__environment = data["environment"]
+            if not isinstance(data__environment, (str)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".environment must be string")
+        if "file" in data_keys:
+            data_keys.remove("file")
+            data__file = data["file"]
+            if not isinstance(data__file, (str)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".file must be string")
+        if "external" in data_keys:
+            data_keys.remove("external")
+            data__external = data["external"]
+            if not isinstance(data__external, (bool, str, dict)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".external must be boolean or string or object")
+            data__external_is_dict = isinstance(data__external, dict)
+            if data__external_is_dict:
+                data__external_keys = set(data__external.keys())
+                if "name" in data__external_keys:
+                    data__external_keys.remove("name")
+                    data__external__name = data__external["name"]
+                    if not isinstance(data__external__name, (str)):
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".external.name must be string")
+        if "labels" in data_keys:
+            data_keys.remove("labels")
+            data__labels = data["labels"]
+            validate___definitions_list_or_dict(data__labels, custom_formats, (name_prefix or "data") + ".labels")
+        if "template_driver" in data_keys:
+            data_keys.remove("template_driver")
+            data__templatedriver = data["template_driver"]
+            if not isinstance(data__templatedriver, (str)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".template_driver must be string")
         for data_key, data_val in data.items():
             if REGEX_PATTERNS['^x-'].search(data_key):
                 if data_key in data_keys:
@@ -277,37 +196,419 @@ def validate____defs_schedule(data, custom_formats={}, name_prefix=None):
             raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
     return data
 
-def validate____defs_list_of_strings(data, custom_formats={}, name_prefix=None):
-    if not isinstance(data, (list, tuple)):
-        raise JsonSchemaValueException("" + (name_prefix or "data") + " must be array")
-    data_is_list = isinstance(data, (list, tuple))
-    if data_is_list:
-        def fn(var): return frozenset(dict((k, fn(v)) for k, v in var.items()).items()) if hasattr(var, "items") else tuple(fn(v) for v in var) if isinstance(var, (dict, list)) else (bool, var) if isinstance(var, bool) else var
-        data_len = len(data)
-        if data_len > len(set(fn(data_x) for data_x in data)):
-            raise JsonSchemaValueException("" + (name_prefix or "data") + " must contain unique items")
-        for data_x, data_item in enumerate(data):
-            if not isinstance(data_item, (str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}]".format(**locals()) + " must be string")
+def validate___definitions_list_or_dict(data, custom_formats={}, name_prefix=None):
+    data_one_of_count1 = 0
+    if data_one_of_count1 < 2:
+        try:
+            if not isinstance(data, (dict)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object")
+            data_is_dict = isinstance(data, dict)
+            if data_is_dict:
+                data_keys = set(data.keys())
+                for data_key, data_val in data.items():
+                    if REGEX_PATTERNS['.+'].search(data_key):
+                        if data_key in data_keys:
+                            data_keys.remove(data_key)
+                        if not isinstance(data_val, (str, int, float, bool, NoneType)):
+                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".{data_key}" + " must be string or number or boolean or null")
+                if data_keys:
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
+            data_one_of_count1 += 1
+        except (JsonSchemaValueException, JsonSchemaValuesException): pass
+    if data_one_of_count1 < 2:
+        try:
+            if not isinstance(data, (list, tuple)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + " must be array")
+            data_is_list = isinstance(data, (list, tuple))
+            if data_is_list:
+                def fn(var): return frozenset(dict((k, fn(v)) for k, v in var.items()).items()) if hasattr(var, "items") else tuple(fn(v) for v in var) if isinstance(var, (dict, list)) else (bool, var) if isinstance(var, bool) else var
+                data_len = len(data)
+                if data_len > len(set(fn(data_x) for data_x in data)):
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + " must contain unique items")
+                for data_x, data_item in enumerate(data):
+                    if not isinstance(data_item, (str)):
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}]" + " must be string")
+            data_one_of_count1 += 1
+        except (JsonSchemaValueException, JsonSchemaValuesException): pass
+    if data_one_of_count1 != 1:
+        raise JsonSchemaValueException("" + (name_prefix or "data") + " must be valid exactly by one definition")
     return data
 
-def validate____defs_workload_spec(data, custom_formats={}, name_prefix=None):
+def validate___definitions_secret(data, custom_formats={}, name_prefix=None):
     if not isinstance(data, (dict)):
         raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object")
     data_is_dict = isinstance(data, dict)
     if data_is_dict:
         data_keys = set(data.keys())
+        if "name" in data_keys:
+            data_keys.remove("name")
+            data__name = data["name"]
+            if not isinstance(data__name, (str)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".name must be string")
+        if "environment" in data_keys:
+            data_keys.remove("environment")
+            data__environment = data["environment"]
+            if not isinstance(data__environment, (str)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".environment must be string")
+        if "file" in data_keys:
+            data_keys.remove("file")
+            data__file = data["file"]
+            if not isinstance(data__file, (str)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".file must be string")
+        if "external" in data_keys:
+            data_keys.remove("external")
+            data__external = data["external"]
+            if not isinstance(data__external, (bool, str, dict)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".external must be boolean or string or object")
+            data__external_is_dict = isinstance(data__external, dict)
+            if data__external_is_dict:
+                data__external_keys = set(data__external.keys())
+                if "name" in data__external_keys:
+                    data__external_keys.remove("name")
+                    data__external__name = data__external["name"]
+                    if not isinstance(data__external__name, (str)):
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".external.name must be string")
+        if "labels" in data_keys:
+            data_keys.remove("labels")
+            data__labels = data["labels"]
+            validate___definitions_list_or_dict(data__labels, custom_formats, (name_prefix or "data") + ".labels")
+        if "driver" in data_keys:
+            data_keys.remove("driver")
+            data__driver = data["driver"]
+            if not isinstance(data__driver, (str)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".driver must be string")
+        if "driver_opts" in data_keys:
+            data_keys.remove("driver_opts")
+            data__driveropts = data["driver_opts"]
+            if not isinstance(data__driveropts, (dict)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".driver_opts must be object")
+            data__driveropts_is_dict = isinstance(data__driveropts, dict)
+            if data__driveropts_is_dict:
+                data__driveropts_keys = set(data__driveropts.keys())
+                for data__driveropts_key, data__driveropts_val in data__driveropts.items():
+                    if REGEX_PATTERNS['^.+$'].search(data__driveropts_key):
+                        if data__driveropts_key in data__driveropts_keys:
+                            data__driveropts_keys.remove(data__driveropts_key)
+                        if not isinstance(data__driveropts_val, (str, int, float)) or isinstance(data__driveropts_val, bool):
+                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".driver_opts.{data__driveropts_key}" + " must be string or number")
+        if "template_driver" in data_keys:
+            data_keys.remove("template_driver")
+            data__templatedriver = data["template_driver"]
+            if not isinstance(data__templatedriver, (str)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".template_driver must be string")
+        for data_key, data_val in data.items():
+            if REGEX_PATTERNS['^x-'].search(data_key):
+                if data_key in data_keys:
+                    data_keys.remove(data_key)
+        if data_keys:
+            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
+    return data
+
+def validate___definitions_volume(data, custom_formats={}, name_prefix=None):
+    if not isinstance(data, (dict, NoneType)):
+        raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object or null")
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data_keys = set(data.keys())
+        if "name" in data_keys:
+            data_keys.remove("name")
+            data__name = data["name"]
+            if not isinstance(data__name, (str)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".name must be string")
+        if "driver" in data_keys:
+            data_keys.remove("driver")
+            data__driver = data["driver"]
+            if not isinstance(data__driver, (str)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".driver must be string")
+        if "driver_opts" in data_keys:
+            data_keys.remove("driver_opts")
+            data__driveropts = data["driver_opts"]
+            if not isinstance(data__driveropts, (dict)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".driver_opts must be object")
+            data__driveropts_is_dict = isinstance(data__driveropts, dict)
+            if data__driveropts_is_dict:
+                data__driveropts_keys = set(data__driveropts.keys())
+                for data__driveropts_key, data__driveropts_val in data__driveropts.items():
+                    if REGEX_PATTERNS['^.+$'].search(data__driveropts_key):
+                        if data__driveropts_key in data__driveropts_keys:
+                            data__driveropts_keys.remove(data__driveropts_key)
+                        if not isinstance(data__driveropts_val, (str, int, float)) or isinstance(data__driveropts_val, bool):
+                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".driver_opts.{data__driveropts_key}" + " must be string or number")
+        if "external" in data_keys:
+            data_keys.remove("external")
+            data__external = data["external"]
+            if not isinstance(data__external, (bool, str, dict)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".external must be boolean or string or object")
+            data__external_is_dict = isinstance(data__external, dict)
+            if data__external_is_dict:
+                data__external_keys = set(data__external.keys())
+                if "name" in data__external_keys:
+                    data__external_keys.remove("name")
+                    data__external__name = data__external["name"]
+                    if not isinstance(data__external__name, (str)):
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".external.name must be string")
+                for data__external_key, data__external_val in data__external.items():
+                    if REGEX_PATTERNS['^x-'].search(data__external_key):
+                        if data__external_key in data__external_keys:
+                            data__external_keys.remove(data__external_key)
+                if data__external_keys:
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".external must not contain "+str(data__external_keys)+" properties")
+        if "labels" in data_keys:
+            data_keys.remove("labels")
+            data__labels = data["labels"]
+            validate___definitions_list_or_dict(data__labels, custom_formats, (name_prefix or "data") + ".labels")
+        for data_key, data_val in data.items():
+            if REGEX_PATTERNS['^x-'].search(data_key):
+                if data_key in data_keys:
+                    data_keys.remove(data_key)
+        if data_keys:
+            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
+    return data
+
+def validate___definitions_network(data, custom_formats={}, name_prefix=None):
+    if not isinstance(data, (dict, NoneType)):
+        raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object or null")
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data_keys = set(data.keys())
+        if "name" in data_keys:
+            data_keys.remove("name")
+            data__name = data["name"]
+            if not isinstance(data__name, (str)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".name must be string")
+        if "driver" in data_keys:
+            data_keys.remove("driver")
+            data__driver = data["driver"]
+            if not isinstance(data__driver, (str)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".driver must be string")
+        if "driver_opts" in data_keys:
+            data_keys.remove("driver_opts")
+            data__driveropts = data["driver_opts"]
+            if not isinstance(data__driveropts, (dict)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".driver_opts must be object")
+            data__driveropts_is_dict = isinstance(data__driveropts, dict)
+            if data__driveropts_is_dict:
+                data__driveropts_keys = set(data__driveropts.keys())
+                for data__driveropts_key, data__driveropts_val in data__driveropts.items():
+                    if REGEX_PATTERNS['^.+$'].search(data__driveropts_key):
+                        if data__driveropts_key in data__driveropts_keys:
+                            data__driveropts_keys.remove(data__driveropts_key)
+                        if not isinstance(data__driveropts_val, (str, int, float)) or isinstance(data__driveropts_val, bool):
+                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".driver_opts.{data__driveropts_key}" + " must be string or number")
+        if "ipam" in data_keys:
+            data_keys.remove("ipam")
+            data__ipam = data["ipam"]
+            if not isinstance(data__ipam, (dict)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".ipam must be object")
+            data__ipam_is_dict = isinstance(data__ipam, dict)
+            if data__ipam_is_dict:
+                data__ipam_keys = set(data__ipam.keys())
+                if "driver" in data__ipam_keys:
+                    data__ipam_keys.remove("driver")
+                    data__ipam__driver = data__ipam["driver"]
+                    if not isinstance(data__ipam__driver, (str)):
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".ipam.driver must be string")
+                if "config" in data__ipam_keys:
+                    data__ipam_keys.remove("config")
+                    data__ipam__config = data__ipam["config"]
+                    if not isinstance(data__ipam__config, (list, tuple)):
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".ipam.config must be array")
+                    data__ipam__config_is_list = isinstance(data__ipam__config, (list, tuple))
+                    if data__ipam__config_is_list:
+                        data__ipam__config_len = len(data__ipam__config)
+                        for data__ipam__config_x, data__ipam__config_item in enumerate(data__ipam__config):
+                            if not isinstance(data__ipam__config_item, (dict)):
+                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".ipam.config[{data__ipam__config_x}]" + " must be object")
+                            data__ipam__config_item_is_dict = isinstance(data__ipam__config_item, dict)
+                            if data__ipam__config_item_is_dict:
+                                data__ipam__config_item_keys = set(data__ipam__config_item.keys())
+                                if "subnet" in data__ipam__config_item_keys:
+                                    data__ipam__config_item_keys.remove("subnet")
+                                    data__ipam__config_item__subnet = data__ipam__config_item["subnet"]
+                                    if not isinstance(data__ipam__config_item__subnet, (str)):
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".ipam.config[{data__ipam__config_x}].subnet" + " must be string")
+                                if "ip_range" in data__ipam__config_item_keys:
+                                    data__ipam__config_item_keys.remove("ip_range")
+                                    data__ipam__config_item__iprange = data__ipam__config_item["ip_range"]
+                                    if not isinstance(data__ipam__config_item__iprange, (str)):
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".ipam.config[{data__ipam__config_x}].ip_range" + " must be string")
+                                if "gateway" in data__ipam__config_item_keys:
+                                    data__ipam__config_item_keys.remove("gateway")
+                                    data__ipam__config_item__gateway = data__ipam__config_item["gateway"]
+                                    if not isinstance(data__ipam__config_item__gateway, (str)):
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".ipam.config[{data__ipam__config_x}].gateway" + " must be string")
+                                if "aux_addresses" in data__ipam__config_item_keys:
+                                    data__ipam__config_item_keys.remove("aux_addresses")
+                                    data__ipam__config_item__auxaddresses = data__ipam__config_item["aux_addresses"]
+                                    if not isinstance(data__ipam__config_item__auxaddresses, (dict)):
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".ipam.config[{data__ipam__config_x}].aux_addresses" + " must be object")
+                                    data__ipam__config_item__auxaddresses_is_dict = isinstance(data__ipam__config_item__auxaddresses, dict)
+                                    if data__ipam__config_item__auxaddresses_is_dict:
+                                        data__ipam__config_item__auxaddresses_keys = set(data__ipam__config_item__auxaddresses.keys())
+                                        for data__ipam__config_item__auxaddresses_key, data__ipam__config_item__auxaddresses_val in data__ipam__config_item__auxaddresses.items():
+                                            if REGEX_PATTERNS['^.+$'].search(data__ipam__config_item__auxaddresses_key):
+                                                if data__ipam__config_item__auxaddresses_key in data__ipam__config_item__auxaddresses_keys:
+                                                    data__ipam__config_item__auxaddresses_keys.remove(data__ipam__config_item__auxaddresses_key)
+                                                if not isinstance(data__ipam__config_item__auxaddresses_val, (str)):
+                                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".ipam.config[{data__ipam__config_x}].aux_addresses.{data__ipam__config_item__auxaddresses_key}" + " must be string")
+                                        if data__ipam__config_item__auxaddresses_keys:
+                                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".ipam.config[{data__ipam__config_x}].aux_addresses" + " must not contain "+str(data__ipam__config_item__auxaddresses_keys)+" properties")
+                                for data__ipam__config_item_key, data__ipam__config_item_val in data__ipam__config_item.items():
+                                    if REGEX_PATTERNS['^x-'].search(data__ipam__config_item_key):
+                                        if data__ipam__config_item_key in data__ipam__config_item_keys:
+                                            data__ipam__config_item_keys.remove(data__ipam__config_item_key)
+                                if data__ipam__config_item_keys:
+                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".ipam.config[{data__ipam__config_x}]" + " must not contain "+str(data__ipam__config_item_keys)+" properties")
+                if "options" in data__ipam_keys:
+                    data__ipam_keys.remove("options")
+                    data__ipam__options = data__ipam["options"]
+                    if not isinstance(data__ipam__options, (dict)):
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".ipam.options must be object")
+                    data__ipam__options_is_dict = isinstance(data__ipam__options, dict)
+                    if data__ipam__options_is_dict:
+                        data__ipam__options_keys = set(data__ipam__options.keys())
+                        for data__ipam__options_key, data__ipam__options_val in data__ipam__options.items():
+                            if REGEX_PATTERNS['^.+$'].search(data__ipam__options_key):
+                                if data__ipam__options_key in data__ipam__options_keys:
+                                    data__ipam__options_keys.remove(data__ipam__options_key)
+                                if not isinstance(data__ipam__options_val, (str)):
+                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".ipam.options.{data__ipam__options_key}" + " must be string")
+                        if data__ipam__options_keys:
+                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".ipam.options must not contain "+str(data__ipam__options_keys)+" properties")
+                for data__ipam_key, data__ipam_val in data__ipam.items():
+                    if REGEX_PATTERNS['^x-'].search(data__ipam_key):
+                        if data__ipam_key in data__ipam_keys:
+                            data__ipam_keys.remove(data__ipam_key)
+                if data__ipam_keys:
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".ipam must not contain "+str(data__ipam_keys)+" properties")
+        if "external" in data_keys:
+            data_keys.remove("external")
+            data__external = data["external"]
+            if not isinstance(data__external, (bool, str, dict)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".external must be boolean or string or object")
+            data__external_is_dict = isinstance(data__external, dict)
+            if data__external_is_dict:
+                data__external_keys = set(data__external.keys())
+                if "name" in data__external_keys:
+                    data__external_keys.remove("name")
+                    data__external__name = data__external["name"]
+                    if not isinstance(data__external__name, (str)):
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".external.name must be string")
+                for data__external_key, data__external_val in data__external.items():
+                    if REGEX_PATTERNS['^x-'].search(data__external_key):
+                        if data__external_key in data__external_keys:
+                            data__external_keys.remove(data__external_key)
+                if data__external_keys:
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".external must not contain "+str(data__external_keys)+" properties")
+        if "internal" in data_keys:
+            data_keys.remove("internal")
+            data__internal = data["internal"]
+            if not isinstance(data__internal, (bool, str)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".internal must be boolean or string")
+        if "enable_ipv4" in data_keys:
+            data_keys.remove("enable_ipv4")
+            data__enableipv4 = data["enable_ipv4"]
+            if not isinstance(data__enableipv4, (bool, str)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".enable_ipv4 must be boolean or string")
+        if "enable_ipv6" in data_keys:
+            data_keys.remove("enable_ipv6")
+            data__enableipv6 = data["enable_ipv6"]
+            if not isinstance(data__enableipv6, (bool, str)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".enable_ipv6 must be boolean or string")
+        if "attachable" in data_keys:
+            data_keys.remove("attachable")
+            data__attachable = data["attachable"]
+            if not isinstance(data__attachable, (bool, str)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".attachable must be boolean or string")
+        if "labels" in data_keys:
+            data_keys.remove("labels")
+            data__labels = data["labels"]
+            validate___definitions_list_or_dict(data__labels, custom_formats, (name_prefix or "data") + ".labels")
+        for data_key, data_val in data.items():
+            if REGEX_PATTERNS['^x-'].search(data_key):
+                if data_key in data_keys:
+                    data_keys.remove(data_key)
+        if data_keys:
+            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
+    return data
+
+def validate___definitions_model(data, custom_formats={}, name_prefix=None):
+    if not isinstance(data, (dict)):
+        raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object")
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(['model']) - data.keys()
+        if data__missing_keys:
+            raise JsonSchemaValueException("" + (name_prefix or "data") + " must contain ")
+        data_keys = set(data.keys())
+        if "name" in data_keys:
+            data_keys.remove("name")
+            data__name = data["name"]
+            if not isinstance(data__name, (str)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".name must be string")
+        if "model" in data_keys:
+            data_keys.remove("model")
+            data__model = data["model"]
+            if not isinstance(data__model, (str)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".model must be string")
+        if "context_size" in data_keys:
+            data_keys.remove("context_size")
+            data__contextsize = data["context_size"]
+            if not isinstance(data__contextsize, (int)) and not (isinstance(data__contextsize, float) and data__contextsize.is_integer()) or isinstance(data__contextsize, bool):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".context_size must be integer")
+        if "runtime_flags" in data_keys:
+            data_keys.remove("runtime_flags")
+            data__runtimeflags = data["runtime_flags"]
+            if not isinstance(data__runtimeflags, (list, tuple)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".runtime_flags must be array")
+            data__runtimeflags_is_list = isinstance(data__runtimeflags, (list, tuple))
+            if data__runtimeflags_is_list:
+                data__runtimeflags_len = len(data__runtimeflags)
+                for data__runtimeflags_x, data__runtimeflags_item in enumerate(data__runtimeflags):
+                    if not isinstance(data__runtimeflags_item, (str)):
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".runtime_flags[{data__runtimeflags_x}]" + " must be string")
+        for data_key, data_val in data.items():
+            if REGEX_PATTERNS['^x-'].search(data_key):
+                if data_key in data_keys:
+                    data_keys.remove(data_key)
+        if data_keys:
+            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
+    return data
+
+def validate___definitions_service(data, custom_formats={}, name_prefix=None):
+    if not isinstance(data, (dict)):
+        raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object")
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data_keys = set(data.keys())
+        if "develop" in data_keys:
+            data_keys.remove("develop")
+            data__develop = data["develop"]
+            validate___definitions_development(data__develop, custom_formats, (name_prefix or "data") + ".develop")
+        if "deploy" in data_keys:
+            data_keys.remove("deploy")
+            data__deploy = data["deploy"]
+            validate___definitions_deployment(data__deploy, custom_formats, (name_prefix or "data") + ".deploy")
+        if "annotations" in data_keys:
+            data_keys.remove("annotations")
+            data__annotations = data["annotations"]
+            validate___definitions_list_or_dict(data__annotations, custom_formats, (name_prefix or "data") + ".annotations")
+        if "attach" in data_keys:
+            data_keys.remove("attach")
+            data__attach = data["attach"]
+            if not isinstance(data__attach, (bool, str)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".attach must be boolean or string")
         if "build" in data_keys:
             data_keys.remove("build")
             data__build = data["build"]
-            data__build_one_of_count3 = 0
-            if data__build_one_of_count3 < 2:
+            data__build_one_of_count2 = 0
+            if data__build_one_of_count2 < 2:
                 try:
                     if not isinstance(data__build, (str)):
                         raise JsonSchemaValueException("" + (name_prefix or "data") + ".build must be string")
-                    data__build_one_of_count3 += 1
+                    data__build_one_of_count2 += 1
                 except (JsonSchemaValueException, JsonSchemaValuesException): pass
-            if data__build_one_of_count3 < 2:
+            if data__build_one_of_count2 < 2:
                 try:
                     if not isinstance(data__build, (dict)):
                         raise JsonSchemaValueException("" + (name_prefix or "data") + ".build must be object")
@@ -339,19 +640,19 @@ def validate____defs_workload_spec(data, custom_formats={}, name_prefix=None):
                                 data__build__entitlements_len = len(data__build__entitlements)
                                 for data__build__entitlements_x, data__build__entitlements_item in enumerate(data__build__entitlements):
                                     if not isinstance(data__build__entitlements_item, (str)):
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".build.entitlements[{data__build__entitlements_x}]".format(**locals()) + " must be string")
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".build.entitlements[{data__build__entitlements_x}]" + " must be string")
                         if "args" in data__build_keys:
                             data__build_keys.remove("args")
                             data__build__args = data__build["args"]
-                            validate____defs_list_or_dict(data__build__args, custom_formats, (name_prefix or "data") + ".build.args")
+                            validate___definitions_list_or_dict(data__build__args, custom_formats, (name_prefix or "data") + ".build.args")
                         if "ssh" in data__build_keys:
                             data__build_keys.remove("ssh")
                             data__build__ssh = data__build["ssh"]
-                            validate____defs_list_or_dict(data__build__ssh, custom_formats, (name_prefix or "data") + ".build.ssh")
+                            validate___definitions_list_or_dict(data__build__ssh, custom_formats, (name_prefix or "data") + ".build.ssh")
                         if "labels" in data__build_keys:
                             data__build_keys.remove("labels")
                             data__build__labels = data__build["labels"]
-                            validate____defs_list_or_dict(data__build__labels, custom_formats, (name_prefix or "data") + ".build.labels")
+                            validate___definitions_list_or_dict(data__build__labels, custom_formats, (name_prefix or "data") + ".build.labels")
                         if "cache_from" in data__build_keys:
                             data__build_keys.remove("cache_from")
                             data__build__cachefrom = data__build["cache_from"]
@@ -362,7 +663,7 @@ def validate____defs_workload_spec(data, custom_formats={}, name_prefix=None):
                                 data__build__cachefrom_len = len(data__build__cachefrom)
                                 for data__build__cachefrom_x, data__build__cachefrom_item in enumerate(data__build__cachefrom):
                                     if not isinstance(data__build__cachefrom_item, (str)):
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".build.cache_from[{data__build__cachefrom_x}]".format(**locals()) + " must be string")
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".build.cache_from[{data__build__cachefrom_x}]" + " must be string")
                         if "cache_to" in data__build_keys:
                             data__build_keys.remove("cache_to")
                             data__build__cacheto = data__build["cache_to"]
@@ -373,7 +674,7 @@ def validate____defs_workload_spec(data, custom_formats={}, name_prefix=None):
                                 data__build__cacheto_len = len(data__build__cacheto)
                                 for data__build__cacheto_x, data__build__cacheto_item in enumerate(data__build__cacheto):
                                     if not isinstance(data__build__cacheto_item, (str)):
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".build.cache_to[{data__build__cacheto_x}]".format(**locals()) + " must be string")
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".build.cache_to[{data__build__cacheto_x}]" + " must be string")
                         if "no_cache" in data__build_keys:
                             data__build_keys.remove("no_cache")
                             data__build__nocache = data__build["no_cache"]
@@ -382,11 +683,11 @@ def validate____defs_workload_spec(data, custom_formats={}, name_prefix=None):
                         if "no_cache_filter" in data__build_keys:
                             data__build_keys.remove("no_cache_filter")
                             data__build__nocachefilter = data__build["no_cache_filter"]
-                            validate____defs_string_or_list(data__build__nocachefilter, custom_formats, (name_prefix or "data") + ".build.no_cache_filter")
+                            validate___definitions_string_or_list(data__build__nocachefilter, custom_formats, (name_prefix or "data") + ".build.no_cache_filter")
                         if "additional_contexts" in data__build_keys:
                             data__build_keys.remove("additional_contexts")
                             data__build__additionalcontexts = data__build["additional_contexts"]
-                            validate____defs_list_or_dict(data__build__additionalcontexts, custom_formats, (name_prefix or "data") + ".build.additional_contexts")
+                            validate___definitions_list_or_dict(data__build__additionalcontexts, custom_formats, (name_prefix or "data") + ".build.additional_contexts")
                         if "network" in data__build_keys:
                             data__build_keys.remove("network")
                             data__build__network = data__build["network"]
@@ -420,7 +721,7 @@ def validate____defs_workload_spec(data, custom_formats={}, name_prefix=None):
                         if "extra_hosts" in data__build_keys:
                             data__build_keys.remove("extra_hosts")
                             data__build__extrahosts = data__build["extra_hosts"]
-                            validate____defs_extra_hosts(data__build__extrahosts, custom_formats, (name_prefix or "data") + ".build.extra_hosts")
+                            validate___definitions_extra_hosts(data__build__extrahosts, custom_formats, (name_prefix or "data") + ".build.extra_hosts")
                         if "isolation" in data__build_keys:
                             data__build_keys.remove("isolation")
                             data__build__isolation = data__build["isolation"]
@@ -434,7 +735,7 @@ def validate____defs_workload_spec(data, custom_formats={}, name_prefix=None):
                         if "secrets" in data__build_keys:
                             data__build_keys.remove("secrets")
                             data__build__secrets = data__build["secrets"]
-                            validate____defs_service_config_or_secret(data__build__secrets, custom_formats, (name_prefix or "data") + ".build.secrets")
+                            validate___definitions_service_config_or_secret(data__build__secrets, custom_formats, (name_prefix or "data") + ".build.secrets")
                         if "tags" in data__build_keys:
                             data__build_keys.remove("tags")
                             data__build__tags = data__build["tags"]
@@ -445,11 +746,11 @@ def validate____defs_workload_spec(data, custom_formats={}, name_prefix=None):
                                 data__build__tags_len = len(data__build__tags)
                                 for data__build__tags_x, data__build__tags_item in enumerate(data__build__tags):
                                     if not isinstance(data__build__tags_item, (str)):
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".build.tags[{data__build__tags_x}]".format(**locals()) + " must be string")
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".build.tags[{data__build__tags_x}]" + " must be string")
                         if "ulimits" in data__build_keys:
                             data__build_keys.remove("ulimits")
                             data__build__ulimits = data__build["ulimits"]
-                            validate____defs_ulimits(data__build__ulimits, custom_formats, (name_prefix or "data") + ".build.ulimits")
+                            validate___definitions_ulimits(data__build__ulimits, custom_formats, (name_prefix or "data") + ".build.ulimits")
                         if "platforms" in data__build_keys:
                             data__build_keys.remove("platforms")
                             data__build__platforms = data__build["platforms"]
@@ -460,482 +761,17 @@ def validate____defs_workload_spec(data, custom_formats={}, name_prefix=None):
                                 data__build__platforms_len = len(data__build__platforms)
                                 for data__build__platforms_x, data__build__platforms_item in enumerate(data__build__platforms):
                                     if not isinstance(data__build__platforms_item, (str)):
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".build.platforms[{data__build__platforms_x}]".format(**locals()) + " must be string")
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".build.platforms[{data__build__platforms_x}]" + " must be string")
                         for data__build_key, data__build_val in data__build.items():
                             if REGEX_PATTERNS['^x-'].search(data__build_key):
                                 if data__build_key in data__build_keys:
                                     data__build_keys.remove(data__build_key)
                         if data__build_keys:
                             raise JsonSchemaValueException("" + (name_prefix or "data") + ".build must not contain "+str(data__build_keys)+" properties")
-                    data__build_one_of_count3 += 1
+                    data__build_one_of_count2 += 1
                 except (JsonSchemaValueException, JsonSchemaValuesException): pass
-            if data__build_one_of_count3 != 1:
+            if data__build_one_of_count2 != 1:
                 raise JsonSchemaValueException("" + (name_prefix or "data") + ".build must be valid exactly by one definition")
-        if "depends_on" in data_keys:
-            data_keys.remove("depends_on")
-            data__dependson = data["depends_on"]
-            data__dependson_one_of_count4 = 0
-            if data__dependson_one_of_count4 < 2:
-                try:
-                    validate____defs_list_of_strings(data__dependson, custom_formats, (name_prefix or "data") + ".depends_on")
-                    data__dependson_one_of_count4 += 1
-                except (JsonSchemaValueException, JsonSchemaValuesException): pass
-            if data__dependson_one_of_count4 < 2:
-                try:
-                    if not isinstance(data__dependson, (dict)):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".depends_on must be object")
-                    data__dependson_is_dict = isinstance(data__dependson, dict)
-                    if data__dependson_is_dict:
-                        data__dependson_keys = set(data__dependson.keys())
-                        for data__dependson_key, data__dependson_val in data__dependson.items():
-                            if REGEX_PATTERNS['^[a-zA-Z0-9._-]+$'].search(data__dependson_key):
-                                if data__dependson_key in data__dependson_keys:
-                                    data__dependson_keys.remove(data__dependson_key)
-                                if not isinstance(data__dependson_val, (dict)):
-                                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".depends_on.{data__dependson_key}".format(**locals()) + " must be object")
-                                data__dependson_val_is_dict = isinstance(data__dependson_val, dict)
-                                if data__dependson_val_is_dict:
-                                    data__dependson_val__missing_keys = set(['condition']) - data__dependson_val.keys()
-                                    if data__dependson_val__missing_keys:
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".depends_on.{data__dependson_key}".format(**locals()) + " must contain ")
-                                    data__dependson_val_keys = set(data__dependson_val.keys())
-                                    if "restart" in data__dependson_val_keys:
-                                        data__dependson_val_keys.remove("restart")
-                                        data__dependson_val__restart = data__dependson_val["restart"]
-                                        if not isinstance(data__dependson_val__restart, (bool, str)):
-                                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".depends_on.{data__dependson_key}.restart".format(**locals()) + " must be boolean or string")
-                                    if "required" in data__dependson_val_keys:
-                                        data__dependson_val_keys.remove("required")
-                                        data__dependson_val__required = data__dependson_val["required"]
-                                        if not isinstance(data__dependson_val__required, (bool)):
-                                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".depends_on.{data__dependson_key}.required".format(**locals()) + " must be boolean")
-                                    if "condition" in data__dependson_val_keys:
-                                        data__dependson_val_keys.remove("condition")
-                                        data__dependson_val__condition = data__dependson_val["condition"]
-                                        if not isinstance(data__dependson_val__condition, (str)):
-                                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".depends_on.{data__dependson_key}.condition".format(**locals()) + " must be string")
-                                        if not (isinstance(data__dependson_val__condition, str) and data__dependson_val__condition == 'service_started' or isinstance(data__dependson_val__condition, str) and data__dependson_val__condition == 'service_healthy' or isinstance(data__dependson_val__condition, str) and data__dependson_val__condition == 'service_completed_successfully'):
-                                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".depends_on.{data__dependson_key}.condition".format(**locals()) + " must be one of ['service_started', 'service_healthy', 'service_completed_successfully']")
-                                    for data__dependson_val_key, data__dependson_val_val in data__dependson_val.items():
-                                        if REGEX_PATTERNS['^x-'].search(data__dependson_val_key):
-                                            if data__dependson_val_key in data__dependson_val_keys:
-                                                data__dependson_val_keys.remove(data__dependson_val_key)
-                                    if data__dependson_val_keys:
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".depends_on.{data__dependson_key}".format(**locals()) + " must not contain "+str(data__dependson_val_keys)+" properties")
-                        if data__dependson_keys:
-                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".depends_on must not contain "+str(data__dependson_keys)+" properties")
-                    data__dependson_one_of_count4 += 1
-                except (JsonSchemaValueException, JsonSchemaValuesException): pass
-            if data__dependson_one_of_count4 != 1:
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".depends_on must be valid exactly by one definition")
-        if "healthcheck" in data_keys:
-            data_keys.remove("healthcheck")
-            data__healthcheck = data["healthcheck"]
-            validate____defs_healthcheck(data__healthcheck, custom_formats, (name_prefix or "data") + ".healthcheck")
-        if "ports" in data_keys:
-            data_keys.remove("ports")
-            data__ports = data["ports"]
-            if not isinstance(data__ports, (list, tuple)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".ports must be array")
-            data__ports_is_list = isinstance(data__ports, (list, tuple))
-            if data__ports_is_list:
-                def fn(var): return frozenset(dict((k, fn(v)) for k, v in var.items()).items()) if hasattr(var, "items") else tuple(fn(v) for v in var) if isinstance(var, (dict, list)) else (bool, var) if isinstance(var, bool) else var
-                data__ports_len = len(data__ports)
-                if data__ports_len > len(set(fn(data__ports_x) for data__ports_x in data__ports)):
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".ports must contain unique items")
-                for data__ports_x, data__ports_item in enumerate(data__ports):
-                    data__ports_item_one_of_count5 = 0
-                    if data__ports_item_one_of_count5 < 2:
-                        try:
-                            if not isinstance(data__ports_item, (int, float)) or isinstance(data__ports_item, bool):
-                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".ports[{data__ports_x}]".format(**locals()) + " must be number")
-                            data__ports_item_one_of_count5 += 1
-                        except (JsonSchemaValueException, JsonSchemaValuesException): pass
-                    if data__ports_item_one_of_count5 < 2:
-                        try:
-                            if not isinstance(data__ports_item, (str)):
-                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".ports[{data__ports_x}]".format(**locals()) + " must be string")
-                            data__ports_item_one_of_count5 += 1
-                        except (JsonSchemaValueException, JsonSchemaValuesException): pass
-                    if data__ports_item_one_of_count5 < 2:
-                        try:
-                            if not isinstance(data__ports_item, (dict)):
-                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".ports[{data__ports_x}]".format(**locals()) + " must be object")
-                            data__ports_item_is_dict = isinstance(data__ports_item, dict)
-                            if data__ports_item_is_dict:
-                                data__ports_item_keys = set(data__ports_item.keys())
-                                if "name" in data__ports_item_keys:
-                                    data__ports_item_keys.remove("name")
-                                    data__ports_item__name = data__ports_item["name"]
-                                    if not isinstance(data__ports_item__name, (str)):
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".ports[{data__ports_x}].name".format(**locals()) + " must be string")
-                                if "mode" in data__ports_item_keys:
-                                    data__ports_item_keys.remove("mode")
-                                    data__ports_item__mode = data__ports_item["mode"]
-                                    if not isinstance(data__ports_item__mode, (str)):
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".ports[{data__ports_x}].mode".format(**locals()) + " must be string")
-                                if "host_ip" in data__ports_item_keys:
-                                    data__ports_item_keys.remove("host_ip")
-                                    data__ports_item__hostip = data__ports_item["host_ip"]
-                                    if not isinstance(data__ports_item__hostip, (str)):
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".ports[{data__ports_x}].host_ip".format(**locals()) + " must be string")
-                                if "target" in data__ports_item_keys:
-                                    data__ports_item_keys.remove("target")
-                                    data__ports_item__target = data__ports_item["target"]
-                                    if not isinstance(data__ports_item__target, (int, str)) and not (isinstance(data__ports_item__target, float) and data__ports_item__target.is_integer()) or isinstance(data__ports_item__target, bool):
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".ports[{data__ports_x}].target".format(**locals()) + " must be integer or string")
-                                if "published" in data__ports_item_keys:
-                                    data__ports_item_keys.remove("published")
-                                    data__ports_item__published = data__ports_item["published"]
-                                    if not isinstance(data__ports_item__published, (str, int)) and not (isinstance(data__ports_item__published, float) and data__ports_item__published.is_integer()) or isinstance(data__ports_item__published, bool):
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".ports[{data__ports_x}].published".format(**locals()) + " must be string or integer")
-                                if "protocol" in data__ports_item_keys:
-                                    data__ports_item_keys.remove("protocol")
-                                    data__ports_item__protocol = data__ports_item["protocol"]
-                                    if not isinstance(data__ports_item__protocol, (str)):
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".ports[{data__ports_x}].protocol".format(**locals()) + " must be string")
-                                if "app_protocol" in data__ports_item_keys:
-                                    data__ports_item_keys.remove("app_protocol")
-                                    data__ports_item__appprotocol = data__ports_item["app_protocol"]
-                                    if not isinstance(data__ports_item__appprotocol, (str)):
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".ports[{data__ports_x}].app_protocol".format(**locals()) + " must be string")
-                                for data__ports_item_key, data__ports_item_val in data__ports_item.items():
-                                    if REGEX_PATTERNS['^x-'].search(data__ports_item_key):
-                                        if data__ports_item_key in data__ports_item_keys:
-                                            data__ports_item_keys.remove(data__ports_item_key)
-                                if data__ports_item_keys:
-                                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".ports[{data__ports_x}]".format(**locals()) + " must not contain "+str(data__ports_item_keys)+" properties")
-                            data__ports_item_one_of_count5 += 1
-                        except (JsonSchemaValueException, JsonSchemaValuesException): pass
-                    if data__ports_item_one_of_count5 != 1:
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".ports[{data__ports_x}]".format(**locals()) + " must be valid exactly by one definition")
-        if "expose" in data_keys:
-            data_keys.remove("expose")
-            data__expose = data["expose"]
-            if not isinstance(data__expose, (list, tuple)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".expose must be array")
-            data__expose_is_list = isinstance(data__expose, (list, tuple))
-            if data__expose_is_list:
-                def fn(var): return frozenset(dict((k, fn(v)) for k, v in var.items()).items()) if hasattr(var, "items") else tuple(fn(v) for v in var) if isinstance(var, (dict, list)) else (bool, var) if isinstance(var, bool) else var
-                data__expose_len = len(data__expose)
-                if data__expose_len > len(set(fn(data__expose_x) for data__expose_x in data__expose)):
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".expose must contain unique items")
-                for data__expose_x, data__expose_item in enumerate(data__expose):
-                    if not isinstance(data__expose_item, (str, int, float)) or isinstance(data__expose_item, bool):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".expose[{data__expose_x}]".format(**locals()) + " must be string or number")
-        if "stdin_open" in data_keys:
-            data_keys.remove("stdin_open")
-            data__stdinopen = data["stdin_open"]
-            if not isinstance(data__stdinopen, (bool, str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".stdin_open must be boolean or string")
-        if "tty" in data_keys:
-            data_keys.remove("tty")
-            data__tty = data["tty"]
-            if not isinstance(data__tty, (bool, str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".tty must be boolean or string")
-        for data_key, data_val in data.items():
-            if REGEX_PATTERNS['^x-'].search(data_key):
-                if data_key in data_keys:
-                    data_keys.remove(data_key)
-    return data
-
-def validate____defs_healthcheck(data, custom_formats={}, name_prefix=None):
-    if not isinstance(data, (dict)):
-        raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data_keys = set(data.keys())
-        if "disable" in data_keys:
-            data_keys.remove("disable")
-            data__disable = data["disable"]
-            if not isinstance(data__disable, (bool, str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".disable must be boolean or string")
-        if "interval" in data_keys:
-            data_keys.remove("interval")
-            data__interval = data["interval"]
-            if not isinstance(data__interval, (str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".interval must be string")
-        if "retries" in data_keys:
-            data_keys.remove("retries")
-            data__retries = data["retries"]
-            if not isinstance(data__retries, (int, float, str)) or isinstance(data__retries, bool):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".retries must be number or string")
-        if "test" in data_keys:
-            data_keys.remove("test")
-            data__test = data["test"]
-            data__test_one_of_count6 = 0
-            if data__test_one_of_count6 < 2:
-                try:
-                    if not isinstance(data__test, (str)):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".test must be string")
-                    data__test_one_of_count6 += 1
-                except (JsonSchemaValueException, JsonSchemaValuesException): pass
-            if data__test_one_of_count6 < 2:
-                try:
-                    if not isinstance(data__test, (list, tuple)):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".test must be array")
-                    data__test_is_list = isinstance(data__test, (list, tuple))
-                    if data__test_is_list:
-                        data__test_len = len(data__test)
-                        for data__test_x, data__test_item in enumerate(data__test):
-                            if not isinstance(data__test_item, (str)):
-                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".test[{data__test_x}]".format(**locals()) + " must be string")
-                    data__test_one_of_count6 += 1
-                except (JsonSchemaValueException, JsonSchemaValuesException): pass
-            if data__test_one_of_count6 != 1:
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".test must be valid exactly by one definition")
-        if "timeout" in data_keys:
-            data_keys.remove("timeout")
-            data__timeout = data["timeout"]
-            if not isinstance(data__timeout, (str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".timeout must be string")
-        if "start_period" in data_keys:
-            data_keys.remove("start_period")
-            data__startperiod = data["start_period"]
-            if not isinstance(data__startperiod, (str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".start_period must be string")
-        if "start_interval" in data_keys:
-            data_keys.remove("start_interval")
-            data__startinterval = data["start_interval"]
-            if not isinstance(data__startinterval, (str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".start_interval must be string")
-        for data_key, data_val in data.items():
-            if REGEX_PATTERNS['^x-'].search(data_key):
-                if data_key in data_keys:
-                    data_keys.remove(data_key)
-        if data_keys:
-            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
-    return data
-
-def validate____defs_ulimits(data, custom_formats={}, name_prefix=None):
-    if not isinstance(data, (dict)):
-        raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data_keys = set(data.keys())
-        for data_key, data_val in data.items():
-            if REGEX_PATTERNS['^[a-z]+$'].search(data_key):
-                if data_key in data_keys:
-                    data_keys.remove(data_key)
-                data_val_one_of_count7 = 0
-                if data_val_one_of_count7 < 2:
-                    try:
-                        if not isinstance(data_val, (int, str)) and not (isinstance(data_val, float) and data_val.is_integer()) or isinstance(data_val, bool):
-                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".{data_key}".format(**locals()) + " must be integer or string")
-                        data_val_one_of_count7 += 1
-                    except (JsonSchemaValueException, JsonSchemaValuesException): pass
-                if data_val_one_of_count7 < 2:
-                    try:
-                        if not isinstance(data_val, (dict)):
-                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".{data_key}".format(**locals()) + " must be object")
-                        data_val_is_dict = isinstance(data_val, dict)
-                        if data_val_is_dict:
-                            data_val__missing_keys = set(['soft', 'hard']) - data_val.keys()
-                            if data_val__missing_keys:
-                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".{data_key}".format(**locals()) + " must contain ")
-                            data_val_keys = set(data_val.keys())
-                            if "hard" in data_val_keys:
-                                data_val_keys.remove("hard")
-                                data_val__hard = data_val["hard"]
-                                if not isinstance(data_val__hard, (int, str)) and not (isinstance(data_val__hard, float) and data_val__hard.is_integer()) or isinstance(data_val__hard, bool):
-                                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".{data_key}.hard".format(**locals()) + " must be integer or string")
-                            if "soft" in data_val_keys:
-                                data_val_keys.remove("soft")
-                                data_val__soft = data_val["soft"]
-                                if not isinstance(data_val__soft, (int, str)) and not (isinstance(data_val__soft, float) and data_val__soft.is_integer()) or isinstance(data_val__soft, bool):
-                                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".{data_key}.soft".format(**locals()) + " must be integer or string")
-                            for data_val_key, data_val_val in data_val.items():
-                                if REGEX_PATTERNS['^x-'].search(data_val_key):
-                                    if data_val_key in data_val_keys:
-                                        data_val_keys.remove(data_val_key)
-                            if data_val_keys:
-                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".{data_key}".format(**locals()) + " must not contain "+str(data_val_keys)+" properties")
-                        data_val_one_of_count7 += 1
-                    except (JsonSchemaValueException, JsonSchemaValuesException): pass
-                if data_val_one_of_count7 != 1:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".{data_key}".format(**locals()) + " must be valid exactly by one definition")
-    return data
-
-def validate____defs_service_config_or_secret(data, custom_formats={}, name_prefix=None):
-    if not isinstance(data, (list, tuple)):
-        raise JsonSchemaValueException("" + (name_prefix or "data") + " must be array")
-    data_is_list = isinstance(data, (list, tuple))
-    if data_is_list:
-        data_len = len(data)
-        for data_x, data_item in enumerate(data):
-            data_item_one_of_count8 = 0
-            if data_item_one_of_count8 < 2:
-                try:
-                    if not isinstance(data_item, (str)):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}]".format(**locals()) + " must be string")
-                    data_item_one_of_count8 += 1
-                except (JsonSchemaValueException, JsonSchemaValuesException): pass
-            if data_item_one_of_count8 < 2:
-                try:
-                    if not isinstance(data_item, (dict)):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}]".format(**locals()) + " must be object")
-                    data_item_is_dict = isinstance(data_item, dict)
-                    if data_item_is_dict:
-                        data_item_keys = set(data_item.keys())
-                        if "source" in data_item_keys:
-                            data_item_keys.remove("source")
-                            data_item__source = data_item["source"]
-                            if not isinstance(data_item__source, (str)):
-                                raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}].source".format(**locals()) + " must be string")
-                        if "target" in data_item_keys:
-                            data_item_keys.remove("target")
-                            data_item__target = data_item["target"]
-                            if not isinstance(data_item__target, (str)):
-                                raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}].target".format(**locals()) + " must be string")
-                        if "uid" in data_item_keys:
-                            data_item_keys.remove("uid")
-                            data_item__uid = data_item["uid"]
-                            if not isinstance(data_item__uid, (str)):
-                                raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}].uid".format(**locals()) + " must be string")
-                        if "gid" in data_item_keys:
-                            data_item_keys.remove("gid")
-                            data_item__gid = data_item["gid"]
-                            if not isinstance(data_item__gid, (str)):
-                                raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}].gid".format(**locals()) + " must be string")
-                        if "mode" in data_item_keys:
-                            data_item_keys.remove("mode")
-                            data_item__mode = data_item["mode"]
-                            if not isinstance(data_item__mode, (int, float, str)) or isinstance(data_item__mode, bool):
-                                raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}].mode".format(**locals()) + " must be number or string")
-                        for data_item_key, data_item_val in data_item.items():
-                            if REGEX_PATTERNS['^x-'].search(data_item_key):
-                                if data_item_key in data_item_keys:
-                                    data_item_keys.remove(data_item_key)
-                        if data_item_keys:
-                            raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}]".format(**locals()) + " must not contain "+str(data_item_keys)+" properties")
-                    data_item_one_of_count8 += 1
-                except (JsonSchemaValueException, JsonSchemaValuesException): pass
-            if data_item_one_of_count8 != 1:
-                raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}]".format(**locals()) + " must be valid exactly by one definition")
-    return data
-
-def validate____defs_extra_hosts(data, custom_formats={}, name_prefix=None):
-    data_one_of_count9 = 0
-    if data_one_of_count9 < 2:
-        try:
-            if not isinstance(data, (dict)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object")
-            data_is_dict = isinstance(data, dict)
-            if data_is_dict:
-                data_keys = set(data.keys())
-                for data_key, data_val in data.items():
-                    if REGEX_PATTERNS['.+'].search(data_key):
-                        if data_key in data_keys:
-                            data_keys.remove(data_key)
-                        data_val_one_of_count10 = 0
-                        if data_val_one_of_count10 < 2:
-                            try:
-                                if not isinstance(data_val, (str)):
-                                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".{data_key}".format(**locals()) + " must be string")
-                                data_val_one_of_count10 += 1
-                            except (JsonSchemaValueException, JsonSchemaValuesException): pass
-                        if data_val_one_of_count10 < 2:
-                            try:
-                                if not isinstance(data_val, (list, tuple)):
-                                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".{data_key}".format(**locals()) + " must be array")
-                                data_val_is_list = isinstance(data_val, (list, tuple))
-                                if data_val_is_list:
-                                    data_val_len = len(data_val)
-                                    for data_val_x, data_val_item in enumerate(data_val):
-                                        if not isinstance(data_val_item, (str)):
-                                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".{data_key}[{data_val_x}]".format(**locals()) + " must be string")
-                                data_val_one_of_count10 += 1
-                            except (JsonSchemaValueException, JsonSchemaValuesException): pass
-                        if data_val_one_of_count10 != 1:
-                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".{data_key}".format(**locals()) + " must be valid exactly by one definition")
-                if data_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
-            data_one_of_count9 += 1
-        except (JsonSchemaValueException, JsonSchemaValuesException): pass
-    if data_one_of_count9 < 2:
-        try:
-            if not isinstance(data, (list, tuple)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + " must be array")
-            data_is_list = isinstance(data, (list, tuple))
-            if data_is_list:
-                def fn(var): return frozenset(dict((k, fn(v)) for k, v in var.items()).items()) if hasattr(var, "items") else tuple(fn(v) for v in var) if isinstance(var, (dict, list)) else (bool, var) if isinstance(var, bool) else var
-                data_len = len(data)
-                if data_len > len(set(fn(data_x) for data_x in data)):
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + " must contain unique items")
-                for data_x, data_item in enumerate(data):
-                    if not isinstance(data_item, (str)):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}]".format(**locals()) + " must be string")
-            data_one_of_count9 += 1
-        except (JsonSchemaValueException, JsonSchemaValuesException): pass
-    if data_one_of_count9 != 1:
-        raise JsonSchemaValueException("" + (name_prefix or "data") + " must be valid exactly by one definition")
-    return data
-
-def validate____defs_string_or_list(data, custom_formats={}, name_prefix=None):
-    data_one_of_count11 = 0
-    if data_one_of_count11 < 2:
-        try:
-            if not isinstance(data, (str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + " must be string")
-            data_one_of_count11 += 1
-        except (JsonSchemaValueException, JsonSchemaValuesException): pass
-    if data_one_of_count11 < 2:
-        try:
-            validate____defs_list_of_strings(data, custom_formats, (name_prefix or "data") + "")
-            data_one_of_count11 += 1
-        except (JsonSchemaValueException, JsonSchemaValuesException): pass
-    if data_one_of_count11 != 1:
-        raise JsonSchemaValueException("" + (name_prefix or "data") + " must be valid exactly by one definition")
-    return data
-
-def validate____defs_list_or_dict(data, custom_formats={}, name_prefix=None):
-    data_one_of_count12 = 0
-    if data_one_of_count12 < 2:
-        try:
-            if not isinstance(data, (dict)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object")
-            data_is_dict = isinstance(data, dict)
-            if data_is_dict:
-                data_keys = set(data.keys())
-                for data_key, data_val in data.items():
-                    if REGEX_PATTERNS['.+'].search(data_key):
-                        if data_key in data_keys:
-                            data_keys.remove(data_key)
-                        if not isinstance(data_val, (str, int, float, bool, NoneType)):
-                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".{data_key}".format(**locals()) + " must be string or number or boolean or null")
-                if data_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
-            data_one_of_count12 += 1
-        except (JsonSchemaValueException, JsonSchemaValuesException): pass
-    if data_one_of_count12 < 2:
-        try:
-            if not isinstance(data, (list, tuple)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + " must be array")
-            data_is_list = isinstance(data, (list, tuple))
-            if data_is_list:
-                def fn(var): return frozenset(dict((k, fn(v)) for k, v in var.items()).items()) if hasattr(var, "items") else tuple(fn(v) for v in var) if isinstance(var, (dict, list)) else (bool, var) if isinstance(var, bool) else var
-                data_len = len(data)
-                if data_len > len(set(fn(data_x) for data_x in data)):
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + " must contain unique items")
-                for data_x, data_item in enumerate(data):
-                    if not isinstance(data_item, (str)):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}]".format(**locals()) + " must be string")
-            data_one_of_count12 += 1
-        except (JsonSchemaValueException, JsonSchemaValuesException): pass
-    if data_one_of_count12 != 1:
-        raise JsonSchemaValueException("" + (name_prefix or "data") + " must be valid exactly by one definition")
-    return data
-
-def validate____defs_container_spec(data, custom_formats={}, name_prefix=None):
-    if not isinstance(data, (dict)):
-        raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data_keys = set(data.keys())
-        if "annotations" in data_keys:
-            data_keys.remove("annotations")
-            data__annotations = data["annotations"]
-            validate____defs_list_or_dict(data__annotations, custom_formats, (name_prefix or "data") + ".annotations")
         if "blkio_config" in data_keys:
             data_keys.remove("blkio_config")
             data__blkioconfig = data["blkio_config"]
@@ -953,7 +789,7 @@ def validate____defs_container_spec(data, custom_formats={}, name_prefix=None):
                     if data__blkioconfig__devicereadbps_is_list:
                         data__blkioconfig__devicereadbps_len = len(data__blkioconfig__devicereadbps)
                         for data__blkioconfig__devicereadbps_x, data__blkioconfig__devicereadbps_item in enumerate(data__blkioconfig__devicereadbps):
-                            validate____defs_blkio_limit(data__blkioconfig__devicereadbps_item, custom_formats, (name_prefix or "data") + ".blkio_config.device_read_bps[{data__blkioconfig__devicereadbps_x}]".format(**locals()))
+                            validate___definitions_blkio_limit(data__blkioconfig__devicereadbps_item, custom_formats, (name_prefix or "data") + f".blkio_config.device_read_bps[{data__blkioconfig__devicereadbps_x}]")
                 if "device_read_iops" in data__blkioconfig_keys:
                     data__blkioconfig_keys.remove("device_read_iops")
                     data__blkioconfig__devicereadiops = data__blkioconfig["device_read_iops"]
@@ -963,7 +799,7 @@ def validate____defs_container_spec(data, custom_formats={}, name_prefix=None):
                     if data__blkioconfig__devicereadiops_is_list:
                         data__blkioconfig__devicereadiops_len = len(data__blkioconfig__devicereadiops)
                         for data__blkioconfig__devicereadiops_x, data__blkioconfig__devicereadiops_item in enumerate(data__blkioconfig__devicereadiops):
-                            validate____defs_blkio_limit(data__blkioconfig__devicereadiops_item, custom_formats, (name_prefix or "data") + ".blkio_config.device_read_iops[{data__blkioconfig__devicereadiops_x}]".format(**locals()))
+                            validate___definitions_blkio_limit(data__blkioconfig__devicereadiops_item, custom_formats, (name_prefix or "data") + f".blkio_config.device_read_iops[{data__blkioconfig__devicereadiops_x}]")
                 if "device_write_bps" in data__blkioconfig_keys:
                     data__blkioconfig_keys.remove("device_write_bps")
                     data__blkioconfig__devicewritebps = data__blkioconfig["device_write_bps"]
@@ -973,7 +809,7 @@ def validate____defs_container_spec(data, custom_formats={}, name_prefix=None):
                     if data__blkioconfig__devicewritebps_is_list:
                         data__blkioconfig__devicewritebps_len = len(data__blkioconfig__devicewritebps)
                         for data__blkioconfig__devicewritebps_x, data__blkioconfig__devicewritebps_item in enumerate(data__blkioconfig__devicewritebps):
-                            validate____defs_blkio_limit(data__blkioconfig__devicewritebps_item, custom_formats, (name_prefix or "data") + ".blkio_config.device_write_bps[{data__blkioconfig__devicewritebps_x}]".format(**locals()))
+                            validate___definitions_blkio_limit(data__blkioconfig__devicewritebps_item, custom_formats, (name_prefix or "data") + f".blkio_config.device_write_bps[{data__blkioconfig__devicewritebps_x}]")
                 if "device_write_iops" in data__blkioconfig_keys:
                     data__blkioconfig_keys.remove("device_write_iops")
                     data__blkioconfig__devicewriteiops = data__blkioconfig["device_write_iops"]
@@ -983,7 +819,7 @@ def validate____defs_container_spec(data, custom_formats={}, name_prefix=None):
                     if data__blkioconfig__devicewriteiops_is_list:
                         data__blkioconfig__devicewriteiops_len = len(data__blkioconfig__devicewriteiops)
                         for data__blkioconfig__devicewriteiops_x, data__blkioconfig__devicewriteiops_item in enumerate(data__blkioconfig__devicewriteiops):
-                            validate____defs_blkio_limit(data__blkioconfig__devicewriteiops_item, custom_formats, (name_prefix or "data") + ".blkio_config.device_write_iops[{data__blkioconfig__devicewriteiops_x}]".format(**locals()))
+                            validate___definitions_blkio_limit(data__blkioconfig__devicewriteiops_item, custom_formats, (name_prefix or "data") + f".blkio_config.device_write_iops[{data__blkioconfig__devicewriteiops_x}]")
                 if "weight" in data__blkioconfig_keys:
                     data__blkioconfig_keys.remove("weight")
                     data__blkioconfig__weight = data__blkioconfig["weight"]
@@ -998,7 +834,7 @@ def validate____defs_container_spec(data, custom_formats={}, name_prefix=None):
                     if data__blkioconfig__weightdevice_is_list:
                         data__blkioconfig__weightdevice_len = len(data__blkioconfig__weightdevice)
                         for data__blkioconfig__weightdevice_x, data__blkioconfig__weightdevice_item in enumerate(data__blkioconfig__weightdevice):
-                            validate____defs_blkio_weight(data__blkioconfig__weightdevice_item, custom_formats, (name_prefix or "data") + ".blkio_config.weight_device[{data__blkioconfig__weightdevice_x}]".format(**locals()))
+                            validate___definitions_blkio_weight(data__blkioconfig__weightdevice_item, custom_formats, (name_prefix or "data") + f".blkio_config.weight_device[{data__blkioconfig__weightdevice_x}]")
                 if data__blkioconfig_keys:
                     raise JsonSchemaValueException("" + (name_prefix or "data") + ".blkio_config must not contain "+str(data__blkioconfig_keys)+" properties")
         if "cap_add" in data_keys:
@@ -1014,7 +850,7 @@ def validate____defs_container_spec(data, custom_formats={}, name_prefix=None):
                     raise JsonSchemaValueException("" + (name_prefix or "data") + ".cap_add must contain unique items")
                 for data__capadd_x, data__capadd_item in enumerate(data__capadd):
                     if not isinstance(data__capadd_item, (str)):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".cap_add[{data__capadd_x}]".format(**locals()) + " must be string")
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".cap_add[{data__capadd_x}]" + " must be string")
         if "cap_drop" in data_keys:
             data_keys.remove("cap_drop")
             data__capdrop = data["cap_drop"]
@@ -1028,7 +864,7 @@ def validate____defs_container_spec(data, custom_formats={}, name_prefix=None):
                     raise JsonSchemaValueException("" + (name_prefix or "data") + ".cap_drop must contain unique items")
                 for data__capdrop_x, data__capdrop_item in enumerate(data__capdrop):
                     if not isinstance(data__capdrop_item, (str)):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".cap_drop[{data__capdrop_x}]".format(**locals()) + " must be string")
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".cap_drop[{data__capdrop_x}]" + " must be string")
         if "cgroup" in data_keys:
             data_keys.remove("cgroup")
             data__cgroup = data["cgroup"]
@@ -1044,43 +880,51 @@ def validate____defs_container_spec(data, custom_formats={}, name_prefix=None):
         if "command" in data_keys:
             data_keys.remove("command")
             data__command = data["command"]
-            validate____defs_command(data__command, custom_formats, (name_prefix or "data") + ".command")
+            validate___definitions_command(data__command, custom_formats, (name_prefix or "data") + ".command")
         if "configs" in data_keys:
             data_keys.remove("configs")
             data__configs = data["configs"]
-            validate____defs_service_config_or_secret(data__configs, custom_formats, (name_prefix or "data") + ".configs")
+            validate___definitions_service_config_or_secret(data__configs, custom_formats, (name_prefix or "data") + ".configs")
+        if "container_name" in data_keys:
+            data_keys.remove("container_name")
+            data__containername = data["container_name"]
+            if not isinstance(data__containername, (str)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".container_name must be string")
+            if isinstance(data__containername, str):
+                if not REGEX_PATTERNS['[a-zA-Z0-9][a-zA-Z0-9_.-]+'].search(data__containername):
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".container_name must match pattern [a-zA-Z0-9][a-zA-Z0-9_.-]+")
         if "cpu_count" in data_keys:
             data_keys.remove("cpu_count")
             data__cpucount = data["cpu_count"]
-            data__cpucount_one_of_count13 = 0
-            if data__cpucount_one_of_count13 < 2:
+            data__cpucount_one_of_count3 = 0
+            if data__cpucount_one_of_count3 < 2:
                 try:
                     if not isinstance(data__cpucount, (str)):
                         raise JsonSchemaValueException("" + (name_prefix or "data") + ".cpu_count must be string")
-                    data__cpucount_one_of_count13 += 1
+                    data__cpucount_one_of_count3 += 1
                 except (JsonSchemaValueException, JsonSchemaValuesException): pass
-            if data__cpucount_one_of_count13 < 2:
+            if data__cpucount_one_of_count3 < 2:
                 try:
                     if not isinstance(data__cpucount, (int)) and not (isinstance(data__cpucount, float) and data__cpucount.is_integer()) or isinstance(data__cpucount, bool):
                         raise JsonSchemaValueException("" + (name_prefix or "data") + ".cpu_count must be integer")
                     if isinstance(data__cpucount, (int, float)) and not isinstance(data__cpucount, bool):
                         if data__cpucount < 0:
                             raise JsonSchemaValueException("" + (name_prefix or "data") + ".cpu_count must be bigger than or equal to 0")
-                    data__cpucount_one_of_count13 += 1
+                    data__cpucount_one_of_count3 += 1
                 except (JsonSchemaValueException, JsonSchemaValuesException): pass
-            if data__cpucount_one_of_count13 != 1:
+            if data__cpucount_one_of_count3 != 1:
                 raise JsonSchemaValueException("" + (name_prefix or "data") + ".cpu_count must be valid exactly by one definition")
         if "cpu_percent" in data_keys:
             data_keys.remove("cpu_percent")
             data__cpupercent = data["cpu_percent"]
-            data__cpupercent_one_of_count14 = 0
-            if data__cpupercent_one_of_count14 < 2:
+            data__cpupercent_one_of_count4 = 0
+            if data__cpupercent_one_of_count4 < 2:
                 try:
                     if not isinstance(data__cpupercent, (str)):
                         raise JsonSchemaValueException("" + (name_prefix or "data") + ".cpu_percent must be string")
-                    data__cpupercent_one_of_count14 += 1
+                    data__cpupercent_one_of_count4 += 1
                 except (JsonSchemaValueException, JsonSchemaValuesException): pass
-            if data__cpupercent_one_of_count14 < 2:
+            if data__cpupercent_one_of_count4 < 2:
                 try:
                     if not isinstance(data__cpupercent, (int)) and not (isinstance(data__cpupercent, float) and data__cpupercent.is_integer()) or isinstance(data__cpupercent, bool):
                         raise JsonSchemaValueException("" + (name_prefix or "data") + ".cpu_percent must be integer")
@@ -1089,9 +933,9 @@ def validate____defs_container_spec(data, custom_formats={}, name_prefix=None):
                             raise JsonSchemaValueException("" + (name_prefix or "data") + ".cpu_percent must be bigger than or equal to 0")
                         if data__cpupercent > 100:
                             raise JsonSchemaValueException("" + (name_prefix or "data") + ".cpu_percent must be smaller than or equal to 100")
-                    data__cpupercent_one_of_count14 += 1
+                    data__cpupercent_one_of_count4 += 1
                 except (JsonSchemaValueException, JsonSchemaValuesException): pass
-            if data__cpupercent_one_of_count14 != 1:
+            if data__cpupercent_one_of_count4 != 1:
                 raise JsonSchemaValueException("" + (name_prefix or "data") + ".cpu_percent must be valid exactly by one definition")
         if "cpu_shares" in data_keys:
             data_keys.remove("cpu_shares")
@@ -1157,10 +1001,67 @@ def validate____defs_container_spec(data, custom_formats={}, name_prefix=None):
                             data__credentialspec_keys.remove(data__credentialspec_key)
                 if data__credentialspec_keys:
                     raise JsonSchemaValueException("" + (name_prefix or "data") + ".credential_spec must not contain "+str(data__credentialspec_keys)+" properties")
+        if "depends_on" in data_keys:
+            data_keys.remove("depends_on")
+            data__dependson = data["depends_on"]
+            data__dependson_one_of_count5 = 0
+            if data__dependson_one_of_count5 < 2:
+                try:
+                    validate___definitions_list_of_strings(data__dependson, custom_formats, (name_prefix or "data") + ".depends_on")
+                    data__dependson_one_of_count5 += 1
+                except (JsonSchemaValueException, JsonSchemaValuesException): pass
+            if data__dependson_one_of_count5 < 2:
+                try:
+                    if not isinstance(data__dependson, (dict)):
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".depends_on must be object")
+                    data__dependson_is_dict = isinstance(data__dependson, dict)
+                    if data__dependson_is_dict:
+                        data__dependson_keys = set(data__dependson.keys())
+                        for data__dependson_key, data__dependson_val in data__dependson.items():
+                            if REGEX_PATTERNS['^[a-zA-Z0-9._-]+$'].search(data__dependson_key):
+                                if data__dependson_key in data__dependson_keys:
+                                    data__dependson_keys.remove(data__dependson_key)
+                                if not isinstance(data__dependson_val, (dict)):
+                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".depends_on.{data__dependson_key}" + " must be object")
+                                data__dependson_val_is_dict = isinstance(data__dependson_val, dict)
+                                if data__dependson_val_is_dict:
+                                    data__dependson_val__missing_keys = set(['condition']) - data__dependson_val.keys()
+                                    if data__dependson_val__missing_keys:
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".depends_on.{data__dependson_key}" + " must contain ")
+                                    data__dependson_val_keys = set(data__dependson_val.keys())
+                                    if "restart" in data__dependson_val_keys:
+                                        data__dependson_val_keys.remove("restart")
+                                        data__dependson_val__restart = data__dependson_val["restart"]
+                                        if not isinstance(data__dependson_val__restart, (bool, str)):
+                                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".depends_on.{data__dependson_key}.restart" + " must be boolean or string")
+                                    if "required" in data__dependson_val_keys:
+                                        data__dependson_val_keys.remove("required")
+                                        data__dependson_val__required = data__dependson_val["required"]
+                                        if not isinstance(data__dependson_val__required, (bool)):
+                                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".depends_on.{data__dependson_key}.required" + " must be boolean")
+                                    if "condition" in data__dependson_val_keys:
+                                        data__dependson_val_keys.remove("condition")
+                                        data__dependson_val__condition = data__dependson_val["condition"]
+                                        if not isinstance(data__dependson_val__condition, (str)):
+                                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".depends_on.{data__dependson_key}.condition" + " must be string")
+                                        if not (isinstance(data__dependson_val__condition, str) and data__dependson_val__condition == 'service_started' or isinstance(data__dependson_val__condition, str) and data__dependson_val__condition == 'service_healthy' or isinstance(data__dependson_val__condition, str) and data__dependson_val__condition == 'service_completed_successfully'):
+                                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".depends_on.{data__dependson_key}.condition" + " must be one of ['service_started', 'service_healthy', 'service_completed_successfully']")
+                                    for data__dependson_val_key, data__dependson_val_val in data__dependson_val.items():
+                                        if REGEX_PATTERNS['^x-'].search(data__dependson_val_key):
+                                            if data__dependson_val_key in data__dependson_val_keys:
+                                                data__dependson_val_keys.remove(data__dependson_val_key)
+                                    if data__dependson_val_keys:
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".depends_on.{data__dependson_key}" + " must not contain "+str(data__dependson_val_keys)+" properties")
+                        if data__dependson_keys:
+                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".depends_on must not contain "+str(data__dependson_keys)+" properties")
+                    data__dependson_one_of_count5 += 1
+                except (JsonSchemaValueException, JsonSchemaValuesException): pass
+            if data__dependson_one_of_count5 != 1:
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".depends_on must be valid exactly by one definition")
         if "device_cgroup_rules" in data_keys:
             data_keys.remove("device_cgroup_rules")
             data__devicecgrouprules = data["device_cgroup_rules"]
-            validate____defs_list_of_strings(data__devicecgrouprules, custom_formats, (name_prefix or "data") + ".device_cgroup_rules")
+            validate___definitions_list_of_strings(data__devicecgrouprules, custom_formats, (name_prefix or "data") + ".device_cgroup_rules")
         if "devices" in data_keys:
             data_keys.remove("devices")
             data__devices = data["devices"]
@@ -1170,52 +1071,52 @@ def validate____defs_container_spec(data, custom_formats={}, name_prefix=None):
             if data__devices_is_list:
                 data__devices_len = len(data__devices)
                 for data__devices_x, data__devices_item in enumerate(data__devices):
-                    data__devices_item_one_of_count15 = 0
-                    if data__devices_item_one_of_count15 < 2:
+                    data__devices_item_one_of_count6 = 0
+                    if data__devices_item_one_of_count6 < 2:
                         try:
                             if not isinstance(data__devices_item, (str)):
-                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".devices[{data__devices_x}]".format(**locals()) + " must be string")
-                            data__devices_item_one_of_count15 += 1
+                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".devices[{data__devices_x}]" + " must be string")
+                            data__devices_item_one_of_count6 += 1
                         except (JsonSchemaValueException, JsonSchemaValuesException): pass
-                    if data__devices_item_one_of_count15 < 2:
+                    if data__devices_item_one_of_count6 < 2:
                         try:
                             if not isinstance(data__devices_item, (dict)):
-                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".devices[{data__devices_x}]".format(**locals()) + " must be object")
+                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".devices[{data__devices_x}]" + " must be object")
                             data__devices_item_is_dict = isinstance(data__devices_item, dict)
                             if data__devices_item_is_dict:
                                 data__devices_item__missing_keys = set(['source']) - data__devices_item.keys()
                                 if data__devices_item__missing_keys:
-                                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".devices[{data__devices_x}]".format(**locals()) + " must contain ")
+                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".devices[{data__devices_x}]" + " must contain ")
                                 data__devices_item_keys = set(data__devices_item.keys())
                                 if "source" in data__devices_item_keys:
                                     data__devices_item_keys.remove("source")
                                     data__devices_item__source = data__devices_item["source"]
                                     if not isinstance(data__devices_item__source, (str)):
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".devices[{data__devices_x}].source".format(**locals()) + " must be string")
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".devices[{data__devices_x}].source" + " must be string")
                                 if "target" in data__devices_item_keys:
                                     data__devices_item_keys.remove("target")
                                     data__devices_item__target = data__devices_item["target"]
                                     if not isinstance(data__devices_item__target, (str)):
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".devices[{data__devices_x}].target".format(**locals()) + " must be string")
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".devices[{data__devices_x}].target" + " must be string")
                                 if "permissions" in data__devices_item_keys:
                                     data__devices_item_keys.remove("permissions")
                                     data__devices_item__permissions = data__devices_item["permissions"]
                                     if not isinstance(data__devices_item__permissions, (str)):
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".devices[{data__devices_x}].permissions".format(**locals()) + " must be string")
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".devices[{data__devices_x}].permissions" + " must be string")
                                 for data__devices_item_key, data__devices_item_val in data__devices_item.items():
                                     if REGEX_PATTERNS['^x-'].search(data__devices_item_key):
                                         if data__devices_item_key in data__devices_item_keys:
                                             data__devices_item_keys.remove(data__devices_item_key)
                                 if data__devices_item_keys:
-                                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".devices[{data__devices_x}]".format(**locals()) + " must not contain "+str(data__devices_item_keys)+" properties")
-                            data__devices_item_one_of_count15 += 1
+                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".devices[{data__devices_x}]" + " must not contain "+str(data__devices_item_keys)+" properties")
+                            data__devices_item_one_of_count6 += 1
                         except (JsonSchemaValueException, JsonSchemaValuesException): pass
-                    if data__devices_item_one_of_count15 != 1:
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".devices[{data__devices_x}]".format(**locals()) + " must be valid exactly by one definition")
+                    if data__devices_item_one_of_count6 != 1:
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".devices[{data__devices_x}]" + " must be valid exactly by one definition")
         if "dns" in data_keys:
             data_keys.remove("dns")
             data__dns = data["dns"]
-            validate____defs_string_or_list(data__dns, custom_formats, (name_prefix or "data") + ".dns")
+            validate___definitions_string_or_list(data__dns, custom_formats, (name_prefix or "data") + ".dns")
         if "dns_opt" in data_keys:
             data_keys.remove("dns_opt")
             data__dnsopt = data["dns_opt"]
@@ -1229,11 +1130,11 @@ def validate____defs_container_spec(data, custom_formats={}, name_prefix=None):
                     raise JsonSchemaValueException("" + (name_prefix or "data") + ".dns_opt must contain unique items")
                 for data__dnsopt_x, data__dnsopt_item in enumerate(data__dnsopt):
                     if not isinstance(data__dnsopt_item, (str)):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".dns_opt[{data__dnsopt_x}]".format(**locals()) + " must be string")
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".dns_opt[{data__dnsopt_x}]" + " must be string")
         if "dns_search" in data_keys:
             data_keys.remove("dns_search")
             data__dnssearch = data["dns_search"]
-            validate____defs_string_or_list(data__dnssearch, custom_formats, (name_prefix or "data") + ".dns_search")
+            validate___definitions_string_or_list(data__dnssearch, custom_formats, (name_prefix or "data") + ".dns_search")
         if "domainname" in data_keys:
             data_keys.remove("domainname")
             data__domainname = data["domainname"]
@@ -1242,27 +1143,146 @@ def validate____defs_container_spec(data, custom_formats={}, name_prefix=None):
         if "entrypoint" in data_keys:
             data_keys.remove("entrypoint")
             data__entrypoint = data["entrypoint"]
-            validate____defs_command(data__entrypoint, custom_formats, (name_prefix or "data") + ".entrypoint")
+            validate___definitions_command(data__entrypoint, custom_formats, (name_prefix or "data") + ".entrypoint")
         if "env_file" in data_keys:
             data_keys.remove("env_file")
             data__envfile = data["env_file"]
-            validate____defs_env_file(data__envfile, custom_formats, (name_prefix or "data") + ".env_file")
+            validate___definitions_env_file(data__envfile, custom_formats, (name_prefix or "data") + ".env_file")
         if "label_file" in data_keys:
             data_keys.remove("label_file")
             data__labelfile = data["label_file"]
-            validate____defs_label_file(data__labelfile, custom_formats, (name_prefix or "data") + ".label_file")
+            validate___definitions_label_file(data__labelfile, custom_formats, (name_prefix or "data") + ".label_file")
         if "environment" in data_keys:
             data_keys.remove("environment")
             data__environment = data["environment"]
-            validate____defs_list_or_dict(data__environment, custom_formats, (name_prefix or "data") + ".environment")
+            validate___definitions_list_or_dict(data__environment, custom_formats, (name_prefix or "data") + ".environment")
+        if "expose" in data_keys:
+            data_keys.remove("expose")
+            data__expose = data["expose"]
+            if not isinstance(data__expose, (list, tuple)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".expose must be array")
+            data__expose_is_list = isinstance(data__expose, (list, tuple))
+            if data__expose_is_list:
+                def fn(var): return frozenset(dict((k, fn(v)) for k, v in var.items()).items()) if hasattr(var, "items") else tuple(fn(v) for v in var) if isinstance(var, (dict, list)) else (bool, var) if isinstance(var, bool) else var
+                data__expose_len = len(data__expose)
+                if data__expose_len > len(set(fn(data__expose_x) for data__expose_x in data__expose)):
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".expose must contain unique items")
+                for data__expose_x, data__expose_item in enumerate(data__expose):
+                    if not isinstance(data__expose_item, (str, int, float)) or isinstance(data__expose_item, bool):
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".expose[{data__expose_x}]" + " must be string or number")
+        if "extends" in data_keys:
+            data_keys.remove("extends")
+            data__extends = data["extends"]
+            data__extends_one_of_count7 = 0
+            if data__extends_one_of_count7 < 2:
+                try:
+                    if not isinstance(data__extends, (str)):
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".extends must be string")
+                    data__extends_one_of_count7 += 1
+                except (JsonSchemaValueException, JsonSchemaValuesException): pass
+            if data__extends_one_of_count7 < 2:
+                try:
+                    if not isinstance(data__extends, (dict)):
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".extends must be object")
+                    data__extends_is_dict = isinstance(data__extends, dict)
+                    if data__extends_is_dict:
+                        data__extends__missing_keys = set(['service']) - data__extends.keys()
+                        if data__extends__missing_keys:
+                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".extends must contain ")
+                        data__extends_keys = set(data__extends.keys())
+                        if "service" in data__extends_keys:
+                            data__extends_keys.remove("service")
+                            data__extends__service = data__extends["service"]
+                            if not isinstance(data__extends__service, (str)):
+                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".extends.service must be string")
+                        if "file" in data__extends_keys:
+                            data__extends_keys.remove("file")
+                            data__extends__file = data__extends["file"]
+                            if not isinstance(data__extends__file, (str)):
+                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".extends.file must be string")
+                        if data__extends_keys:
+                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".extends must not contain "+str(data__extends_keys)+" properties")
+                    data__extends_one_of_count7 += 1
+                except (JsonSchemaValueException, JsonSchemaValuesException): pass
+            if data__extends_one_of_count7 != 1:
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".extends must be valid exactly by one definition")
+        if "provider" in data_keys:
+            data_keys.remove("provider")
+            data__provider = data["provider"]
+            if not isinstance(data__provider, (dict)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".provider must be object")
+            data__provider_is_dict = isinstance(data__provider, dict)
+            if data__provider_is_dict:
+                data__provider__missing_keys = set(['type']) - data__provider.keys()
+                if data__provider__missing_keys:
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".provider must contain ")
+                data__provider_keys = set(data__provider.keys())
+                if "type" in data__provider_keys:
+                    data__provider_keys.remove("type")
+                    data__provider__type = data__provider["type"]
+                    if not isinstance(data__provider__type, (str)):
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".provider.type must be string")
+                if "options" in data__provider_keys:
+                    data__provider_keys.remove("options")
+                    data__provider__options = data__provider["options"]
+                    if not isinstance(data__provider__options, (dict)):
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".provider.options must be object")
+                    data__provider__options_is_dict = isinstance(data__provider__options, dict)
+                    if data__provider__options_is_dict:
+                        data__provider__options_keys = set(data__provider__options.keys())
+                        for data__provider__options_key, data__provider__options_val in data__provider__options.items():
+                            if REGEX_PATTERNS['^.+$'].search(data__provider__options_key):
+                                if data__provider__options_key in data__provider__options_keys:
+                                    data__provider__options_keys.remove(data__provider__options_key)
+                                data__provider__options_val_one_of_count8 = 0
+                                if data__provider__options_val_one_of_count8 < 2:
+                                    try:
+                                        if not isinstance(data__provider__options_val, (str, int, float, bool)):
+                                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".provider.options.{data__provider__options_key}" + " must be string or number or boolean")
+                                        data__provider__options_val_one_of_count8 += 1
+                                    except (JsonSchemaValueException, JsonSchemaValuesException): pass
+                                if data__provider__options_val_one_of_count8 < 2:
+                                    try:
+                                        if not isinstance(data__provider__options_val, (list, tuple)):
+                                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".provider.options.{data__provider__options_key}" + " must be array")
+                                        data__provider__options_val_is_list = isinstance(data__provider__options_val, (list, tuple))
+                                        if data__provider__options_val_is_list:
+                                            data__provider__options_val_len = len(data__provider__options_val)
+                                            for data__provider__options_val_x, data__provider__options_val_item in enumerate(data__provider__options_val):
+                                                if not isinstance(data__provider__options_val_item, (str, int, float, bool)):
+                                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".provider.options.{data__provider__options_key}[{data__provider__options_val_x}]" + " must be string or number or boolean")
+                                        data__provider__options_val_one_of_count8 += 1
+                                    except (JsonSchemaValueException, JsonSchemaValuesException): pass
+                                if data__provider__options_val_one_of_count8 != 1:
+                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".provider.options.{data__provider__options_key}" + " must be valid exactly by one definition")
+                for data__provider_key, data__provider_val in data__provider.items():
+                    if REGEX_PATTERNS['^x-'].search(data__provider_key):
+                        if data__provider_key in data__provider_keys:
+                            data__provider_keys.remove(data__provider_key)
+                if data__provider_keys:
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".provider must not contain "+str(data__provider_keys)+" properties")
+        if "external_links" in data_keys:
+            data_keys.remove("external_links")
+            data__externallinks = data["external_links"]
+            if not isinstance(data__externallinks, (list, tuple)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".external_links must be array")
+            data__externallinks_is_list = isinstance(data__externallinks, (list, tuple))
+            if data__externallinks_is_list:
+                def fn(var): return frozenset(dict((k, fn(v)) for k, v in var.items()).items()) if hasattr(var, "items") else tuple(fn(v) for v in var) if isinstance(var, (dict, list)) else (bool, var) if isinstance(var, bool) else var
+                data__externallinks_len = len(data__externallinks)
+                if data__externallinks_len > len(set(fn(data__externallinks_x) for data__externallinks_x in data__externallinks)):
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".external_links must contain unique items")
+                for data__externallinks_x, data__externallinks_item in enumerate(data__externallinks):
+                    if not isinstance(data__externallinks_item, (str)):
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".external_links[{data__externallinks_x}]" + " must be string")
         if "extra_hosts" in data_keys:
             data_keys.remove("extra_hosts")
             data__extrahosts = data["extra_hosts"]
-            validate____defs_extra_hosts(data__extrahosts, custom_formats, (name_prefix or "data") + ".extra_hosts")
+            validate___definitions_extra_hosts(data__extrahosts, custom_formats, (name_prefix or "data") + ".extra_hosts")
         if "gpus" in data_keys:
             data_keys.remove("gpus")
             data__gpus = data["gpus"]
-            validate____defs_gpus(data__gpus, custom_formats, (name_prefix or "data") + ".gpus")
+            validate___definitions_gpus(data__gpus, custom_formats, (name_prefix or "data") + ".gpus")
         if "group_add" in data_keys:
             data_keys.remove("group_add")
             data__groupadd = data["group_add"]
@@ -1276,7 +1296,11 @@ def validate____defs_container_spec(data, custom_formats={}, name_prefix=None):
                     raise JsonSchemaValueException("" + (name_prefix or "data") + ".group_add must contain unique items")
                 for data__groupadd_x, data__groupadd_item in enumerate(data__groupadd):
                     if not isinstance(data__groupadd_item, (str, int, float)) or isinstance(data__groupadd_item, bool):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".group_add[{data__groupadd_x}]".format(**locals()) + " must be string or number")
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".group_add[{data__groupadd_x}]" + " must be string or number")
+        if "healthcheck" in data_keys:
+            data_keys.remove("healthcheck")
+            data__healthcheck = data["healthcheck"]
+            validate___definitions_healthcheck(data__healthcheck, custom_formats, (name_prefix or "data") + ".healthcheck")
         if "hostname" in data_keys:
             data_keys.remove("hostname")
             data__hostname = data["hostname"]
@@ -1305,7 +1329,21 @@ def validate____defs_container_spec(data, custom_formats={}, name_prefix=None):
         if "labels" in data_keys:
             data_keys.remove("labels")
             data__labels = data["labels"]
-            validate____defs_list_or_dict(data__labels, custom_formats, (name_prefix or "data") + ".labels")
+            validate___definitions_list_or_dict(data__labels, custom_formats, (name_prefix or "data") + ".labels")
+        if "links" in data_keys:
+            data_keys.remove("links")
+            data__links = data["links"]
+            if not isinstance(data__links, (list, tuple)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".links must be array")
+            data__links_is_list = isinstance(data__links, (list, tuple))
+            if data__links_is_list:
+                def fn(var): return frozenset(dict((k, fn(v)) for k, v in var.items()).items()) if hasattr(var, "items") else tuple(fn(v) for v in var) if isinstance(var, (dict, list)) else (bool, var) if isinstance(var, bool) else var
+                data__links_len = len(data__links)
+                if data__links_len > len(set(fn(data__links_x) for data__links_x in data__links)):
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".links must contain unique items")
+                for data__links_x, data__links_item in enumerate(data__links):
+                    if not isinstance(data__links_item, (str)):
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".links[{data__links_x}]" + " must be string")
         if "logging" in data_keys:
             data_keys.remove("logging")
             data__logging = data["logging"]
@@ -1332,7 +1370,7 @@ def validate____defs_container_spec(data, custom_formats={}, name_prefix=None):
                                 if data__logging__options_key in data__logging__options_keys:
                                     data__logging__options_keys.remove(data__logging__options_key)
                                 if not isinstance(data__logging__options_val, (str, int, float, NoneType)) or isinstance(data__logging__options_val, bool):
-                                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".logging.options.{data__logging__options_key}".format(**locals()) + " must be string or number or null")
+                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".logging.options.{data__logging__options_key}" + " must be string or number or null")
                 for data__logging_key, data__logging_val in data__logging.items():
                     if REGEX_PATTERNS['^x-'].search(data__logging_key):
                         if data__logging_key in data__logging_keys:
@@ -1372,13 +1410,13 @@ def validate____defs_container_spec(data, custom_formats={}, name_prefix=None):
         if "models" in data_keys:
             data_keys.remove("models")
             data__models = data["models"]
-            data__models_one_of_count16 = 0
-            if data__models_one_of_count16 < 2:
+            data__models_one_of_count9 = 0
+            if data__models_one_of_count9 < 2:
                 try:
-                    validate____defs_list_of_strings(data__models, custom_formats, (name_prefix or "data") + ".models")
-                    data__models_one_of_count16 += 1
+                    validate___definitions_list_of_strings(data__models, custom_formats, (name_prefix or "data") + ".models")
+                    data__models_one_of_count9 += 1
                 except (JsonSchemaValueException, JsonSchemaValuesException): pass
-            if data__models_one_of_count16 < 2:
+            if data__models_one_of_count9 < 2:
                 try:
                     if not isinstance(data__models, (dict)):
                         raise JsonSchemaValueException("" + (name_prefix or "data") + ".models must be object")
@@ -1389,11 +1427,11 @@ def validate____defs_container_spec(data, custom_formats={}, name_prefix=None):
                             if REGEX_PATTERNS['^[a-zA-Z0-9._-]+$'].search(data__models_key):
                                 if data__models_key in data__models_keys:
                                     data__models_keys.remove(data__models_key)
-                                data__models_val_one_of_count17 = 0
-                                if data__models_val_one_of_count17 < 2:
+                                data__models_val_one_of_count10 = 0
+                                if data__models_val_one_of_count10 < 2:
                                     try:
                                         if not isinstance(data__models_val, (dict)):
-                                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".models.{data__models_key}".format(**locals()) + " must be object")
+                                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".models.{data__models_key}" + " must be object")
                                         data__models_val_is_dict = isinstance(data__models_val, dict)
                                         if data__models_val_is_dict:
                                             data__models_val_keys = set(data__models_val.keys())
@@ -1401,42 +1439,42 @@ def validate____defs_container_spec(data, custom_formats={}, name_prefix=None):
                                                 data__models_val_keys.remove("endpoint_var")
                                                 data__models_val__endpointvar = data__models_val["endpoint_var"]
                                                 if not isinstance(data__models_val__endpointvar, (str)):
-                                                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".models.{data__models_key}.endpoint_var".format(**locals()) + " must be string")
+                                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".models.{data__models_key}.endpoint_var" + " must be string")
                                             if "model_var" in data__models_val_keys:
                                                 data__models_val_keys.remove("model_var")
                                                 data__models_val__modelvar = data__models_val["model_var"]
                                                 if not isinstance(data__models_val__modelvar, (str)):
-                                                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".models.{data__models_key}.model_var".format(**locals()) + " must be string")
+                                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".models.{data__models_key}.model_var" + " must be string")
                                             for data__models_val_key, data__models_val_val in data__models_val.items():
                                                 if REGEX_PATTERNS['^x-'].search(data__models_val_key):
                                                     if data__models_val_key in data__models_val_keys:
                                                         data__models_val_keys.remove(data__models_val_key)
                                             if data__models_val_keys:
-                                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".models.{data__models_key}".format(**locals()) + " must not contain "+str(data__models_val_keys)+" properties")
-                                        data__models_val_one_of_count17 += 1
+                                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".models.{data__models_key}" + " must not contain "+str(data__models_val_keys)+" properties")
+                                        data__models_val_one_of_count10 += 1
                                     except (JsonSchemaValueException, JsonSchemaValuesException): pass
-                                if data__models_val_one_of_count17 < 2:
+                                if data__models_val_one_of_count10 < 2:
                                     try:
                                         if not isinstance(data__models_val, (NoneType)):
-                                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".models.{data__models_key}".format(**locals()) + " must be null")
-                                        data__models_val_one_of_count17 += 1
+                                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".models.{data__models_key}" + " must be null")
+                                        data__models_val_one_of_count10 += 1
                                     except (JsonSchemaValueException, JsonSchemaValuesException): pass
-                                if data__models_val_one_of_count17 != 1:
-                                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".models.{data__models_key}".format(**locals()) + " must be valid exactly by one definition")
-                    data__models_one_of_count16 += 1
+                                if data__models_val_one_of_count10 != 1:
+                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".models.{data__models_key}" + " must be valid exactly by one definition")
+                    data__models_one_of_count9 += 1
                 except (JsonSchemaValueException, JsonSchemaValuesException): pass
-            if data__models_one_of_count16 != 1:
+            if data__models_one_of_count9 != 1:
                 raise JsonSchemaValueException("" + (name_prefix or "data") + ".models must be valid exactly by one definition")
         if "networks" in data_keys:
             data_keys.remove("networks")
             data__networks = data["networks"]
-            data__networks_one_of_count18 = 0
-            if data__networks_one_of_count18 < 2:
+            data__networks_one_of_count11 = 0
+            if data__networks_one_of_count11 < 2:
                 try:
-                    validate____defs_list_of_strings(data__networks, custom_formats, (name_prefix or "data") + ".networks")
-                    data__networks_one_of_count18 += 1
+                    validate___definitions_list_of_strings(data__networks, custom_formats, (name_prefix or "data") + ".networks")
+                    data__networks_one_of_count11 += 1
                 except (JsonSchemaValueException, JsonSchemaValuesException): pass
-            if data__networks_one_of_count18 < 2:
+            if data__networks_one_of_count11 < 2:
                 try:
                     if not isinstance(data__networks, (dict)):
                         raise JsonSchemaValueException("" + (name_prefix or "data") + ".networks must be object")
@@ -1447,47 +1485,47 @@ def validate____defs_container_spec(data, custom_formats={}, name_prefix=None):
                             if REGEX_PATTERNS['^[a-zA-Z0-9._-]+$'].search(data__networks_key):
                                 if data__networks_key in data__networks_keys:
                                     data__networks_keys.remove(data__networks_key)
-                                data__networks_val_one_of_count19 = 0
-                                if data__networks_val_one_of_count19 < 2:
+                                data__networks_val_one_of_count12 = 0
+                                if data__networks_val_one_of_count12 < 2:
                                     try:
                                         if not isinstance(data__networks_val, (dict)):
-                                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".networks.{data__networks_key}".format(**locals()) + " must be object")
+                                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".networks.{data__networks_key}" + " must be object")
                                         data__networks_val_is_dict = isinstance(data__networks_val, dict)
                                         if data__networks_val_is_dict:
                                             data__networks_val_keys = set(data__networks_val.keys())
                                             if "aliases" in data__networks_val_keys:
                                                 data__networks_val_keys.remove("aliases")
                                                 data__networks_val__aliases = data__networks_val["aliases"]
-                                                validate____defs_list_of_strings(data__networks_val__aliases, custom_formats, (name_prefix or "data") + ".networks.{data__networks_key}.aliases".format(**locals()))
+                                                validate___definitions_list_of_strings(data__networks_val__aliases, custom_formats, (name_prefix or "data") + f".networks.{data__networks_key}.aliases")
                                             if "interface_name" in data__networks_val_keys:
                                                 data__networks_val_keys.remove("interface_name")
                                                 data__networks_val__interfacename = data__networks_val["interface_name"]
                                                 if not isinstance(data__networks_val__interfacename, (str)):
-                                                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".networks.{data__networks_key}.interface_name".format(**locals()) + " must be string")
+                                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".networks.{data__networks_key}.interface_name" + " must be string")
                                             if "ipv4_address" in data__networks_val_keys:
                                                 data__networks_val_keys.remove("ipv4_address")
                                                 data__networks_val__ipv4address = data__networks_val["ipv4_address"]
                                                 if not isinstance(data__networks_val__ipv4address, (str)):
-                                                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".networks.{data__networks_key}.ipv4_address".format(**locals()) + " must be string")
+                                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".networks.{data__networks_key}.ipv4_address" + " must be string")
                                             if "ipv6_address" in data__networks_val_keys:
                                                 data__networks_val_keys.remove("ipv6_address")
                                                 data__networks_val__ipv6address = data__networks_val["ipv6_address"]
                                                 if not isinstance(data__networks_val__ipv6address, (str)):
-                                                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".networks.{data__networks_key}.ipv6_address".format(**locals()) + " must be string")
+                                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".networks.{data__networks_key}.ipv6_address" + " must be string")
                                             if "link_local_ips" in data__networks_val_keys:
                                                 data__networks_val_keys.remove("link_local_ips")
                                                 data__networks_val__linklocalips = data__networks_val["link_local_ips"]
-                                                validate____defs_list_of_strings(data__networks_val__linklocalips, custom_formats, (name_prefix or "data") + ".networks.{data__networks_key}.link_local_ips".format(**locals()))
+                                                validate___definitions_list_of_strings(data__networks_val__linklocalips, custom_formats, (name_prefix or "data") + f".networks.{data__networks_key}.link_local_ips")
                                             if "mac_address" in data__networks_val_keys:
                                                 data__networks_val_keys.remove("mac_address")
                                                 data__networks_val__macaddress = data__networks_val["mac_address"]
                                                 if not isinstance(data__networks_val__macaddress, (str)):
-                                                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".networks.{data__networks_key}.mac_address".format(**locals()) + " must be string")
+                                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".networks.{data__networks_key}.mac_address" + " must be string")
                                             if "driver_opts" in data__networks_val_keys:
                                                 data__networks_val_keys.remove("driver_opts")
                                                 data__networks_val__driveropts = data__networks_val["driver_opts"]
                                                 if not isinstance(data__networks_val__driveropts, (dict)):
-                                                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".networks.{data__networks_key}.driver_opts".format(**locals()) + " must be object")
+                                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".networks.{data__networks_key}.driver_opts" + " must be object")
                                                 data__networks_val__driveropts_is_dict = isinstance(data__networks_val__driveropts, dict)
                                                 if data__networks_val__driveropts_is_dict:
                                                     data__networks_val__driveropts_keys = set(data__networks_val__driveropts.keys())
@@ -1496,43 +1534,38 @@ def validate____defs_container_spec(data, custom_formats={}, name_prefix=None):
                                                             if data__networks_val__driveropts_key in data__networks_val__driveropts_keys:
                                                                 data__networks_val__driveropts_keys.remove(data__networks_val__driveropts_key)
                                                             if not isinstance(data__networks_val__driveropts_val, (str, int, float)) or isinstance(data__networks_val__driveropts_val, bool):
-                                                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".networks.{data__networks_key}.driver_opts.{data__networks_val__driveropts_key}".format(**locals()) + " must be string or number")
+                                                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".networks.{data__networks_key}.driver_opts.{data__networks_val__driveropts_key}" + " must be string or number")
                                             if "priority" in data__networks_val_keys:
                                                 data__networks_val_keys.remove("priority")
                                                 data__networks_val__priority = data__networks_val["priority"]
                                                 if not isinstance(data__networks_val__priority, (int, float)) or isinstance(data__networks_val__priority, bool):
-                                                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".networks.{data__networks_key}.priority".format(**locals()) + " must be number")
+                                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".networks.{data__networks_key}.priority" + " must be number")
                                             if "gw_priority" in data__networks_val_keys:
                                                 data__networks_val_keys.remove("gw_priority")
                                                 data__networks_val__gwpriority = data__networks_val["gw_priority"]
                                                 if not isinstance(data__networks_val__gwpriority, (int, float)) or isinstance(data__networks_val__gwpriority, bool):
-                                                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".networks.{data__networks_key}.gw_priority".format(**locals()) + " must be number")
-                                            if "use_service_name_alias" in data__networks_val_keys:
-                                                data__networks_val_keys.remove("use_service_name_alias")
-                                                data__networks_val__useservicenamealias = data__networks_val["use_service_name_alias"]
-                                                if not isinstance(data__networks_val__useservicenamealias, (bool, str)):
-                                                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".networks.{data__networks_key}.use_service_name_alias".format(**locals()) + " must be boolean or string")
+                                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".networks.{data__networks_key}.gw_priority" + " must be number")
                                             for data__networks_val_key, data__networks_val_val in data__networks_val.items():
                                                 if REGEX_PATTERNS['^x-'].search(data__networks_val_key):
                                                     if data__networks_val_key in data__networks_val_keys:
                                                         data__networks_val_keys.remove(data__networks_val_key)
                                             if data__networks_val_keys:
-                                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".networks.{data__networks_key}".format(**locals()) + " must not contain "+str(data__networks_val_keys)+" properties")
-                                        data__networks_val_one_of_count19 += 1
+                                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".networks.{data__networks_key}" + " must not contain "+str(data__networks_val_keys)+" properties")
+                                        data__networks_val_one_of_count12 += 1
                                     except (JsonSchemaValueException, JsonSchemaValuesException): pass
-                                if data__networks_val_one_of_count19 < 2:
+                                if data__networks_val_one_of_count12 < 2:
                                     try:
                                         if not isinstance(data__networks_val, (NoneType)):
-                                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".networks.{data__networks_key}".format(**locals()) + " must be null")
-                                        data__networks_val_one_of_count19 += 1
+                                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".networks.{data__networks_key}" + " must be null")
+                                        data__networks_val_one_of_count12 += 1
                                     except (JsonSchemaValueException, JsonSchemaValuesException): pass
-                                if data__networks_val_one_of_count19 != 1:
-                                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".networks.{data__networks_key}".format(**locals()) + " must be valid exactly by one definition")
+                                if data__networks_val_one_of_count12 != 1:
+                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".networks.{data__networks_key}" + " must be valid exactly by one definition")
                         if data__networks_keys:
                             raise JsonSchemaValueException("" + (name_prefix or "data") + ".networks must not contain "+str(data__networks_keys)+" properties")
-                    data__networks_one_of_count18 += 1
+                    data__networks_one_of_count11 += 1
                 except (JsonSchemaValueException, JsonSchemaValuesException): pass
-            if data__networks_one_of_count18 != 1:
+            if data__networks_one_of_count11 != 1:
                 raise JsonSchemaValueException("" + (name_prefix or "data") + ".networks must be valid exactly by one definition")
         if "oom_kill_disable" in data_keys:
             data_keys.remove("oom_kill_disable")
@@ -1542,14 +1575,14 @@ def validate____defs_container_spec(data, custom_formats={}, name_prefix=None):
         if "oom_score_adj" in data_keys:
             data_keys.remove("oom_score_adj")
             data__oomscoreadj = data["oom_score_adj"]
-            data__oomscoreadj_one_of_count20 = 0
-            if data__oomscoreadj_one_of_count20 < 2:
+            data__oomscoreadj_one_of_count13 = 0
+            if data__oomscoreadj_one_of_count13 < 2:
                 try:
                     if not isinstance(data__oomscoreadj, (str)):
                         raise JsonSchemaValueException("" + (name_prefix or "data") + ".oom_score_adj must be string")
-                    data__oomscoreadj_one_of_count20 += 1
+                    data__oomscoreadj_one_of_count13 += 1
                 except (JsonSchemaValueException, JsonSchemaValuesException): pass
-            if data__oomscoreadj_one_of_count20 < 2:
+            if data__oomscoreadj_one_of_count13 < 2:
                 try:
                     if not isinstance(data__oomscoreadj, (int)) and not (isinstance(data__oomscoreadj, float) and data__oomscoreadj.is_integer()) or isinstance(data__oomscoreadj, bool):
                         raise JsonSchemaValueException("" + (name_prefix or "data") + ".oom_score_adj must be integer")
@@ -1558,9 +1591,9 @@ def validate____defs_container_spec(data, custom_formats={}, name_prefix=None):
                             raise JsonSchemaValueException("" + (name_prefix or "data") + ".oom_score_adj must be bigger than or equal to -1000")
                         if data__oomscoreadj > 1000:
                             raise JsonSchemaValueException("" + (name_prefix or "data") + ".oom_score_adj must be smaller than or equal to 1000")
-                    data__oomscoreadj_one_of_count20 += 1
+                    data__oomscoreadj_one_of_count13 += 1
                 except (JsonSchemaValueException, JsonSchemaValuesException): pass
-            if data__oomscoreadj_one_of_count20 != 1:
+            if data__oomscoreadj_one_of_count13 != 1:
                 raise JsonSchemaValueException("" + (name_prefix or "data") + ".oom_score_adj must be valid exactly by one definition")
         if "pid" in data_keys:
             data_keys.remove("pid")
@@ -1577,19 +1610,120 @@ def validate____defs_container_spec(data, custom_formats={}, name_prefix=None):
             data__platform = data["platform"]
             if not isinstance(data__platform, (str)):
                 raise JsonSchemaValueException("" + (name_prefix or "data") + ".platform must be string")
+        if "ports" in data_keys:
+            data_keys.remove("ports")
+            data__ports = data["ports"]
+            if not isinstance(data__ports, (list, tuple)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".ports must be array")
+            data__ports_is_list = isinstance(data__ports, (list, tuple))
+            if data__ports_is_list:
+                def fn(var): return frozenset(dict((k, fn(v)) for k, v in var.items()).items()) if hasattr(var, "items") else tuple(fn(v) for v in var) if isinstance(var, (dict, list)) else (bool, var) if isinstance(var, bool) else var
+                data__ports_len = len(data__ports)
+                if data__ports_len > len(set(fn(data__ports_x) for data__ports_x in data__ports)):
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".ports must contain unique items")
+                for data__ports_x, data__ports_item in enumerate(data__ports):
+                    data__ports_item_one_of_count14 = 0
+                    if data__ports_item_one_of_count14 < 2:
+                        try:
+                            if not isinstance(data__ports_item, (int, float)) or isinstance(data__ports_item, bool):
+                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".ports[{data__ports_x}]" + " must be number")
+                            data__ports_item_one_of_count14 += 1
+                        except (JsonSchemaValueException, JsonSchemaValuesException): pass
+                    if data__ports_item_one_of_count14 < 2:
+                        try:
+                            if not isinstance(data__ports_item, (str)):
+                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".ports[{data__ports_x}]" + " must be string")
+                            data__ports_item_one_of_count14 += 1
+                        except (JsonSchemaValueException, JsonSchemaValuesException): pass
+                    if data__ports_item_one_of_count14 < 2:
+                        try:
+                            if not isinstance(data__ports_item, (dict)):
+                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".ports[{data__ports_x}]" + " must be object")
+                            data__ports_item_is_dict = isinstance(data__ports_item, dict)
+                            if data__ports_item_is_dict:
+                                data__ports_item_keys = set(data__ports_item.keys())
+                                if "name" in data__ports_item_keys:
+                                    data__ports_item_keys.remove("name")
+                                    data__ports_item__name = data__ports_item["name"]
+                                    if not isinstance(data__ports_item__name, (str)):
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".ports[{data__ports_x}].name" + " must be string")
+                                if "mode" in data__ports_item_keys:
+                                    data__ports_item_keys.remove("mode")
+                                    data__ports_item__mode = data__ports_item["mode"]
+                                    if not isinstance(data__ports_item__mode, (str)):
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".ports[{data__ports_x}].mode" + " must be string")
+                                if "host_ip" in data__ports_item_keys:
+                                    data__ports_item_keys.remove("host_ip")
+                                    data__ports_item__hostip = data__ports_item["host_ip"]
+                                    if not isinstance(data__ports_item__hostip, (str)):
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".ports[{data__ports_x}].host_ip" + " must be string")
+                                if "target" in data__ports_item_keys:
+                                    data__ports_item_keys.remove("target")
+                                    data__ports_item__target = data__ports_item["target"]
+                                    if not isinstance(data__ports_item__target, (int, str)) and not (isinstance(data__ports_item__target, float) and data__ports_item__target.is_integer()) or isinstance(data__ports_item__target, bool):
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".ports[{data__ports_x}].target" + " must be integer or string")
+                                if "published" in data__ports_item_keys:
+                                    data__ports_item_keys.remove("published")
+                                    data__ports_item__published = data__ports_item["published"]
+                                    if not isinstance(data__ports_item__published, (str, int)) and not (isinstance(data__ports_item__published, float) and data__ports_item__published.is_integer()) or isinstance(data__ports_item__published, bool):
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".ports[{data__ports_x}].published" + " must be string or integer")
+                                if "protocol" in data__ports_item_keys:
+                                    data__ports_item_keys.remove("protocol")
+                                    data__ports_item__protocol = data__ports_item["protocol"]
+                                    if not isinstance(data__ports_item__protocol, (str)):
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".ports[{data__ports_x}].protocol" + " must be string")
+                                if "app_protocol" in data__ports_item_keys:
+                                    data__ports_item_keys.remove("app_protocol")
+                                    data__ports_item__appprotocol = data__ports_item["app_protocol"]
+                                    if not isinstance(data__ports_item__appprotocol, (str)):
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".ports[{data__ports_x}].app_protocol" + " must be string")
+                                for data__ports_item_key, data__ports_item_val in data__ports_item.items():
+                                    if REGEX_PATTERNS['^x-'].search(data__ports_item_key):
+                                        if data__ports_item_key in data__ports_item_keys:
+                                            data__ports_item_keys.remove(data__ports_item_key)
+                                if data__ports_item_keys:
+                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".ports[{data__ports_x}]" + " must not contain "+str(data__ports_item_keys)+" properties")
+                            data__ports_item_one_of_count14 += 1
+                        except (JsonSchemaValueException, JsonSchemaValuesException): pass
+                    if data__ports_item_one_of_count14 != 1:
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".ports[{data__ports_x}]" + " must be valid exactly by one definition")
+        if "post_start" in data_keys:
+            data_keys.remove("post_start")
+            data__poststart = data["post_start"]
+            if not isinstance(data__poststart, (list, tuple)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".post_start must be array")
+            data__poststart_is_list = isinstance(data__poststart, (list, tuple))
+            if data__poststart_is_list:
+                data__poststart_len = len(data__poststart)
+                for data__poststart_x, data__poststart_item in enumerate(data__poststart):
+                    validate___definitions_service_hook(data__poststart_item, custom_formats, (name_prefix or "data") + f".post_start[{data__poststart_x}]")
+        if "pre_stop" in data_keys:
+            data_keys.remove("pre_stop")
+            data__prestop = data["pre_stop"]
+            if not isinstance(data__prestop, (list, tuple)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".pre_stop must be array")
+            data__prestop_is_list = isinstance(data__prestop, (list, tuple))
+            if data__prestop_is_list:
+                data__prestop_len = len(data__prestop)
+                for data__prestop_x, data__prestop_item in enumerate(data__prestop):
+                    validate___definitions_service_hook(data__prestop_item, custom_formats, (name_prefix or "data") + f".pre_stop[{data__prestop_x}]")
         if "privileged" in data_keys:
             data_keys.remove("privileged")
             data__privileged = data["privileged"]
             if not isinstance(data__privileged, (bool, str)):
                 raise JsonSchemaValueException("" + (name_prefix or "data") + ".privileged must be boolean or string")
+        if "profiles" in data_keys:
+            data_keys.remove("profiles")
+            data__profiles = data["profiles"]
+            validate___definitions_list_of_strings(data__profiles, custom_formats, (name_prefix or "data") + ".profiles")
         if "pull_policy" in data_keys:
             data_keys.remove("pull_policy")
             data__pullpolicy = data["pull_policy"]
             if not isinstance(data__pullpolicy, (str)):
                 raise JsonSchemaValueException("" + (name_prefix or "data") + ".pull_policy must be string")
             if isinstance(data__pullpolicy, str):
-                if not REGEX_PATTERNS['^(always|never|build|if_not_present|missing|refresh|daily|weekly|every_([0-9]+[wdhms])+)$'].search(data__pullpolicy):
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".pull_policy must match pattern ^(always|never|build|if_not_present|missing|refresh|daily|weekly|every_([0-9]+[wdhms])+)$")
+                if not REGEX_PATTERNS['always|never|build|if_not_present|missing|refresh|daily|weekly|every_([0-9]+[wdhms])+'].search(data__pullpolicy):
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".pull_policy must match pattern always|never|build|if_not_present|missing|refresh|daily|weekly|every_([0-9]+[wdhms])+")
         if "pull_refresh_after" in data_keys:
             data_keys.remove("pull_refresh_after")
             data__pullrefreshafter = data["pull_refresh_after"]
@@ -1600,11 +1734,21 @@ def validate____defs_container_spec(data, custom_formats={}, name_prefix=None):
             data__readonly = data["read_only"]
             if not isinstance(data__readonly, (bool, str)):
                 raise JsonSchemaValueException("" + (name_prefix or "data") + ".read_only must be boolean or string")
+        if "restart" in data_keys:
+            data_keys.remove("restart")
+            data__restart = data["restart"]
+            if not isinstance(data__restart, (str)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".restart must be string")
         if "runtime" in data_keys:
             data_keys.remove("runtime")
             data__runtime = data["runtime"]
             if not isinstance(data__runtime, (str)):
                 raise JsonSchemaValueException("" + (name_prefix or "data") + ".runtime must be string")
+        if "scale" in data_keys:
+            data_keys.remove("scale")
+            data__scale = data["scale"]
+            if not isinstance(data__scale, (int, str)) and not (isinstance(data__scale, float) and data__scale.is_integer()) or isinstance(data__scale, bool):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".scale must be integer or string")
         if "security_opt" in data_keys:
             data_keys.remove("security_opt")
             data__securityopt = data["security_opt"]
@@ -1618,7 +1762,7 @@ def validate____defs_container_spec(data, custom_formats={}, name_prefix=None):
                     raise JsonSchemaValueException("" + (name_prefix or "data") + ".security_opt must contain unique items")
                 for data__securityopt_x, data__securityopt_item in enumerate(data__securityopt):
                     if not isinstance(data__securityopt_item, (str)):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".security_opt[{data__securityopt_x}]".format(**locals()) + " must be string")
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".security_opt[{data__securityopt_x}]" + " must be string")
         if "shm_size" in data_keys:
             data_keys.remove("shm_size")
             data__shmsize = data["shm_size"]
@@ -1627,11 +1771,16 @@ def validate____defs_container_spec(data, custom_formats={}, name_prefix=None):
         if "secrets" in data_keys:
             data_keys.remove("secrets")
             data__secrets = data["secrets"]
-            validate____defs_service_config_or_secret(data__secrets, custom_formats, (name_prefix or "data") + ".secrets")
+            validate___definitions_service_config_or_secret(data__secrets, custom_formats, (name_prefix or "data") + ".secrets")
         if "sysctls" in data_keys:
             data_keys.remove("sysctls")
             data__sysctls = data["sysctls"]
-            validate____defs_list_or_dict(data__sysctls, custom_formats, (name_prefix or "data") + ".sysctls")
+            validate___definitions_list_or_dict(data__sysctls, custom_formats, (name_prefix or "data") + ".sysctls")
+        if "stdin_open" in data_keys:
+            data_keys.remove("stdin_open")
+            data__stdinopen = data["stdin_open"]
+            if not isinstance(data__stdinopen, (bool, str)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".stdin_open must be boolean or string")
         if "stop_grace_period" in data_keys:
             data_keys.remove("stop_grace_period")
             data__stopgraceperiod = data["stop_grace_period"]
@@ -1650,21 +1799,16 @@ def validate____defs_container_spec(data, custom_formats={}, name_prefix=None):
         if "tmpfs" in data_keys:
             data_keys.remove("tmpfs")
             data__tmpfs = data["tmpfs"]
-            validate____defs_string_or_list(data__tmpfs, custom_formats, (name_prefix or "data") + ".tmpfs")
+            validate___definitions_string_or_list(data__tmpfs, custom_formats, (name_prefix or "data") + ".tmpfs")
+        if "tty" in data_keys:
+            data_keys.remove("tty")
+            data__tty = data["tty"]
+            if not isinstance(data__tty, (bool, str)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".tty must be boolean or string")
         if "ulimits" in data_keys:
             data_keys.remove("ulimits")
             data__ulimits = data["ulimits"]
-            validate____defs_ulimits(data__ulimits, custom_formats, (name_prefix or "data") + ".ulimits")
-        if "umask" in data_keys:
-            data_keys.remove("umask")
-            data__umask = data["umask"]
-            if not isinstance(data__umask, (int, str, NoneType)) and not (isinstance(data__umask, float) and data__umask.is_integer()) or isinstance(data__umask, bool):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".umask must be integer or string or null")
-            if isinstance(data__umask, (int, float)) and not isinstance(data__umask, bool):
-                if data__umask < 0:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".umask must be bigger than or equal to 0")
-                if data__umask > 4294967295:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".umask must be smaller than or equal to 4294967295")
+            validate___definitions_ulimits(data__ulimits, custom_formats, (name_prefix or "data") + ".ulimits")
         if "use_api_socket" in data_keys:
             data_keys.remove("use_api_socket")
             data__useapisocket = data["use_api_socket"]
@@ -1697,55 +1841,55 @@ def validate____defs_container_spec(data, custom_formats={}, name_prefix=None):
                 if data__volumes_len > len(set(fn(data__volumes_x) for data__volumes_x in data__volumes)):
                     raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes must contain unique items")
                 for data__volumes_x, data__volumes_item in enumerate(data__volumes):
-                    data__volumes_item_one_of_count21 = 0
-                    if data__volumes_item_one_of_count21 < 2:
+                    data__volumes_item_one_of_count15 = 0
+                    if data__volumes_item_one_of_count15 < 2:
                         try:
                             if not isinstance(data__volumes_item, (str)):
-                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes[{data__volumes_x}]".format(**locals()) + " must be string")
-                            data__volumes_item_one_of_count21 += 1
+                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}]" + " must be string")
+                            data__volumes_item_one_of_count15 += 1
                         except (JsonSchemaValueException, JsonSchemaValuesException): pass
-                    if data__volumes_item_one_of_count21 < 2:
+                    if data__volumes_item_one_of_count15 < 2:
                         try:
                             if not isinstance(data__volumes_item, (dict)):
-                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes[{data__volumes_x}]".format(**locals()) + " must be object")
+                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}]" + " must be object")
                             data__volumes_item_is_dict = isinstance(data__volumes_item, dict)
                             if data__volumes_item_is_dict:
                                 data__volumes_item__missing_keys = set(['type']) - data__volumes_item.keys()
                                 if data__volumes_item__missing_keys:
-                                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes[{data__volumes_x}]".format(**locals()) + " must contain ")
+                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}]" + " must contain ")
                                 data__volumes_item_keys = set(data__volumes_item.keys())
                                 if "type" in data__volumes_item_keys:
                                     data__volumes_item_keys.remove("type")
                                     data__volumes_item__type = data__volumes_item["type"]
                                     if not isinstance(data__volumes_item__type, (str)):
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes[{data__volumes_x}].type".format(**locals()) + " must be string")
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].type" + " must be string")
                                     if not (isinstance(data__volumes_item__type, str) and data__volumes_item__type == 'bind' or isinstance(data__volumes_item__type, str) and data__volumes_item__type == 'volume' or isinstance(data__volumes_item__type, str) and data__volumes_item__type == 'tmpfs' or isinstance(data__volumes_item__type, str) and data__volumes_item__type == 'cluster' or isinstance(data__volumes_item__type, str) and data__volumes_item__type == 'npipe' or isinstance(data__volumes_item__type, str) and data__volumes_item__type == 'image'):
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes[{data__volumes_x}].type".format(**locals()) + " must be one of ['bind', 'volume', 'tmpfs', 'cluster', 'npipe', 'image']")
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].type" + " must be one of ['bind', 'volume', 'tmpfs', 'cluster', 'npipe', 'image']")
                                 if "source" in data__volumes_item_keys:
                                     data__volumes_item_keys.remove("source")
                                     data__volumes_item__source = data__volumes_item["source"]
                                     if not isinstance(data__volumes_item__source, (str)):
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes[{data__volumes_x}].source".format(**locals()) + " must be string")
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].source" + " must be string")
                                 if "target" in data__volumes_item_keys:
                                     data__volumes_item_keys.remove("target")
                                     data__volumes_item__target = data__volumes_item["target"]
                                     if not isinstance(data__volumes_item__target, (str)):
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes[{data__volumes_x}].target".format(**locals()) + " must be string")
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].target" + " must be string")
                                 if "read_only" in data__volumes_item_keys:
                                     data__volumes_item_keys.remove("read_only")
                                     data__volumes_item__readonly = data__volumes_item["read_only"]
                                     if not isinstance(data__volumes_item__readonly, (bool, str)):
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes[{data__volumes_x}].read_only".format(**locals()) + " must be boolean or string")
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].read_only" + " must be boolean or string")
                                 if "consistency" in data__volumes_item_keys:
                                     data__volumes_item_keys.remove("consistency")
                                     data__volumes_item__consistency = data__volumes_item["consistency"]
                                     if not isinstance(data__volumes_item__consistency, (str)):
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes[{data__volumes_x}].consistency".format(**locals()) + " must be string")
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].consistency" + " must be string")
                                 if "bind" in data__volumes_item_keys:
                                     data__volumes_item_keys.remove("bind")
                                     data__volumes_item__bind = data__volumes_item["bind"]
                                     if not isinstance(data__volumes_item__bind, (dict)):
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes[{data__volumes_x}].bind".format(**locals()) + " must be object")
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].bind" + " must be object")
                                     data__volumes_item__bind_is_dict = isinstance(data__volumes_item__bind, dict)
                                     if data__volumes_item__bind_is_dict:
                                         data__volumes_item__bind_keys = set(data__volumes_item__bind.keys())
@@ -1753,105 +1897,105 @@ def validate____defs_container_spec(data, custom_formats={}, name_prefix=None):
                                             data__volumes_item__bind_keys.remove("propagation")
                                             data__volumes_item__bind__propagation = data__volumes_item__bind["propagation"]
                                             if not isinstance(data__volumes_item__bind__propagation, (str)):
-                                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes[{data__volumes_x}].bind.propagation".format(**locals()) + " must be string")
+                                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].bind.propagation" + " must be string")
                                         if "create_host_path" in data__volumes_item__bind_keys:
                                             data__volumes_item__bind_keys.remove("create_host_path")
                                             data__volumes_item__bind__createhostpath = data__volumes_item__bind["create_host_path"]
                                             if not isinstance(data__volumes_item__bind__createhostpath, (bool, str)):
-                                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes[{data__volumes_x}].bind.create_host_path".format(**locals()) + " must be boolean or string")
+                                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].bind.create_host_path" + " must be boolean or string")
                                         if "recursive" in data__volumes_item__bind_keys:
                                             data__volumes_item__bind_keys.remove("recursive")
                                             data__volumes_item__bind__recursive = data__volumes_item__bind["recursive"]
                                             if not isinstance(data__volumes_item__bind__recursive, (str)):
-                                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes[{data__volumes_x}].bind.recursive".format(**locals()) + " must be string")
+                                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].bind.recursive" + " must be string")
                                             if not (isinstance(data__volumes_item__bind__recursive, str) and data__volumes_item__bind__recursive == 'enabled' or isinstance(data__volumes_item__bind__recursive, str) and data__volumes_item__bind__recursive == 'disabled' or isinstance(data__volumes_item__bind__recursive, str) and data__volumes_item__bind__recursive == 'writable' or isinstance(data__volumes_item__bind__recursive, str) and data__volumes_item__bind__recursive == 'readonly'):
-                                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes[{data__volumes_x}].bind.recursive".format(**locals()) + " must be one of ['enabled', 'disabled', 'writable', 'readonly']")
+                                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].bind.recursive" + " must be one of ['enabled', 'disabled', 'writable', 'readonly']")
                                         if "selinux" in data__volumes_item__bind_keys:
                                             data__volumes_item__bind_keys.remove("selinux")
                                             data__volumes_item__bind__selinux = data__volumes_item__bind["selinux"]
                                             if not isinstance(data__volumes_item__bind__selinux, (str)):
-                                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes[{data__volumes_x}].bind.selinux".format(**locals()) + " must be string")
+                                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].bind.selinux" + " must be string")
                                             if not (isinstance(data__volumes_item__bind__selinux, str) and data__volumes_item__bind__selinux == 'z' or isinstance(data__volumes_item__bind__selinux, str) and data__volumes_item__bind__selinux == 'Z'):
-                                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes[{data__volumes_x}].bind.selinux".format(**locals()) + " must be one of ['z', 'Z']")
+                                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].bind.selinux" + " must be one of ['z', 'Z']")
                                         for data__volumes_item__bind_key, data__volumes_item__bind_val in data__volumes_item__bind.items():
                                             if REGEX_PATTERNS['^x-'].search(data__volumes_item__bind_key):
                                                 if data__volumes_item__bind_key in data__volumes_item__bind_keys:
                                                     data__volumes_item__bind_keys.remove(data__volumes_item__bind_key)
                                         if data__volumes_item__bind_keys:
-                                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes[{data__volumes_x}].bind".format(**locals()) + " must not contain "+str(data__volumes_item__bind_keys)+" properties")
+                                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].bind" + " must not contain "+str(data__volumes_item__bind_keys)+" properties")
                                 if "volume" in data__volumes_item_keys:
                                     data__volumes_item_keys.remove("volume")
                                     data__volumes_item__volume = data__volumes_item["volume"]
                                     if not isinstance(data__volumes_item__volume, (dict)):
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes[{data__volumes_x}].volume".format(**locals()) + " must be object")
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].volume" + " must be object")
                                     data__volumes_item__volume_is_dict = isinstance(data__volumes_item__volume, dict)
                                     if data__volumes_item__volume_is_dict:
                                         data__volumes_item__volume_keys = set(data__volumes_item__volume.keys())
                                         if "labels" in data__volumes_item__volume_keys:
                                             data__volumes_item__volume_keys.remove("labels")
                                             data__volumes_item__volume__labels = data__volumes_item__volume["labels"]
-                                            validate____defs_list_or_dict(data__volumes_item__volume__labels, custom_formats, (name_prefix or "data") + ".volumes[{data__volumes_x}].volume.labels".format(**locals()))
+                                            validate___definitions_list_or_dict(data__volumes_item__volume__labels, custom_formats, (name_prefix or "data") + f".volumes[{data__volumes_x}].volume.labels")
                                         if "nocopy" in data__volumes_item__volume_keys:
                                             data__volumes_item__volume_keys.remove("nocopy")
                                             data__volumes_item__volume__nocopy = data__volumes_item__volume["nocopy"]
                                             if not isinstance(data__volumes_item__volume__nocopy, (bool, str)):
-                                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes[{data__volumes_x}].volume.nocopy".format(**locals()) + " must be boolean or string")
+                                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].volume.nocopy" + " must be boolean or string")
                                         if "subpath" in data__volumes_item__volume_keys:
                                             data__volumes_item__volume_keys.remove("subpath")
                                             data__volumes_item__volume__subpath = data__volumes_item__volume["subpath"]
                                             if not isinstance(data__volumes_item__volume__subpath, (str)):
-                                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes[{data__volumes_x}].volume.subpath".format(**locals()) + " must be string")
+                                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].volume.subpath" + " must be string")
                                         for data__volumes_item__volume_key, data__volumes_item__volume_val in data__volumes_item__volume.items():
                                             if REGEX_PATTERNS['^x-'].search(data__volumes_item__volume_key):
                                                 if data__volumes_item__volume_key in data__volumes_item__volume_keys:
                                                     data__volumes_item__volume_keys.remove(data__volumes_item__volume_key)
                                         if data__volumes_item__volume_keys:
-                                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes[{data__volumes_x}].volume".format(**locals()) + " must not contain "+str(data__volumes_item__volume_keys)+" properties")
+                                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].volume" + " must not contain "+str(data__volumes_item__volume_keys)+" properties")
                                 if "tmpfs" in data__volumes_item_keys:
                                     data__volumes_item_keys.remove("tmpfs")
                                     data__volumes_item__tmpfs = data__volumes_item["tmpfs"]
                                     if not isinstance(data__volumes_item__tmpfs, (dict)):
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes[{data__volumes_x}].tmpfs".format(**locals()) + " must be object")
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].tmpfs" + " must be object")
                                     data__volumes_item__tmpfs_is_dict = isinstance(data__volumes_item__tmpfs, dict)
                                     if data__volumes_item__tmpfs_is_dict:
                                         data__volumes_item__tmpfs_keys = set(data__volumes_item__tmpfs.keys())
                                         if "size" in data__volumes_item__tmpfs_keys:
                                             data__volumes_item__tmpfs_keys.remove("size")
                                             data__volumes_item__tmpfs__size = data__volumes_item__tmpfs["size"]
-                                            data__volumes_item__tmpfs__size_one_of_count22 = 0
-                                            if data__volumes_item__tmpfs__size_one_of_count22 < 2:
+                                            data__volumes_item__tmpfs__size_one_of_count16 = 0
+                                            if data__volumes_item__tmpfs__size_one_of_count16 < 2:
                                                 try:
                                                     if not isinstance(data__volumes_item__tmpfs__size, (int)) and not (isinstance(data__volumes_item__tmpfs__size, float) and data__volumes_item__tmpfs__size.is_integer()) or isinstance(data__volumes_item__tmpfs__size, bool):
-                                                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes[{data__volumes_x}].tmpfs.size".format(**locals()) + " must be integer")
+                                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].tmpfs.size" + " must be integer")
                                                     if isinstance(data__volumes_item__tmpfs__size, (int, float)) and not isinstance(data__volumes_item__tmpfs__size, bool):
                                                         if data__volumes_item__tmpfs__size < 0:
-                                                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes[{data__volumes_x}].tmpfs.size".format(**locals()) + " must be bigger than or equal to 0")
-                                                    data__volumes_item__tmpfs__size_one_of_count22 += 1
+                                                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].tmpfs.size" + " must be bigger than or equal to 0")
+                                                    data__volumes_item__tmpfs__size_one_of_count16 += 1
                                                 except (JsonSchemaValueException, JsonSchemaValuesException): pass
-                                            if data__volumes_item__tmpfs__size_one_of_count22 < 2:
+                                            if data__volumes_item__tmpfs__size_one_of_count16 < 2:
                                                 try:
                                                     if not isinstance(data__volumes_item__tmpfs__size, (str)):
-                                                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes[{data__volumes_x}].tmpfs.size".format(**locals()) + " must be string")
-                                                    data__volumes_item__tmpfs__size_one_of_count22 += 1
+                                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].tmpfs.size" + " must be string")
+                                                    data__volumes_item__tmpfs__size_one_of_count16 += 1
                                                 except (JsonSchemaValueException, JsonSchemaValuesException): pass
-                                            if data__volumes_item__tmpfs__size_one_of_count22 != 1:
-                                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes[{data__volumes_x}].tmpfs.size".format(**locals()) + " must be valid exactly by one definition")
+                                            if data__volumes_item__tmpfs__size_one_of_count16 != 1:
+                                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].tmpfs.size" + " must be valid exactly by one definition")
                                         if "mode" in data__volumes_item__tmpfs_keys:
                                             data__volumes_item__tmpfs_keys.remove("mode")
                                             data__volumes_item__tmpfs__mode = data__volumes_item__tmpfs["mode"]
                                             if not isinstance(data__volumes_item__tmpfs__mode, (int, float, str)) or isinstance(data__volumes_item__tmpfs__mode, bool):
-                                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes[{data__volumes_x}].tmpfs.mode".format(**locals()) + " must be number or string")
+                                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].tmpfs.mode" + " must be number or string")
                                         for data__volumes_item__tmpfs_key, data__volumes_item__tmpfs_val in data__volumes_item__tmpfs.items():
                                             if REGEX_PATTERNS['^x-'].search(data__volumes_item__tmpfs_key):
                                                 if data__volumes_item__tmpfs_key in data__volumes_item__tmpfs_keys:
                                                     data__volumes_item__tmpfs_keys.remove(data__volumes_item__tmpfs_key)
                                         if data__volumes_item__tmpfs_keys:
-                                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes[{data__volumes_x}].tmpfs".format(**locals()) + " must not contain "+str(data__volumes_item__tmpfs_keys)+" properties")
+                                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].tmpfs" + " must not contain "+str(data__volumes_item__tmpfs_keys)+" properties")
                                 if "image" in data__volumes_item_keys:
                                     data__volumes_item_keys.remove("image")
                                     data__volumes_item__image = data__volumes_item["image"]
                                     if not isinstance(data__volumes_item__image, (dict)):
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes[{data__volumes_x}].image".format(**locals()) + " must be object")
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].image" + " must be object")
                                     data__volumes_item__image_is_dict = isinstance(data__volumes_item__image, dict)
                                     if data__volumes_item__image_is_dict:
                                         data__volumes_item__image_keys = set(data__volumes_item__image.keys())
@@ -1859,23 +2003,23 @@ def validate____defs_container_spec(data, custom_formats={}, name_prefix=None):
                                             data__volumes_item__image_keys.remove("subpath")
                                             data__volumes_item__image__subpath = data__volumes_item__image["subpath"]
                                             if not isinstance(data__volumes_item__image__subpath, (str)):
-                                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes[{data__volumes_x}].image.subpath".format(**locals()) + " must be string")
+                                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].image.subpath" + " must be string")
                                         for data__volumes_item__image_key, data__volumes_item__image_val in data__volumes_item__image.items():
                                             if REGEX_PATTERNS['^x-'].search(data__volumes_item__image_key):
                                                 if data__volumes_item__image_key in data__volumes_item__image_keys:
                                                     data__volumes_item__image_keys.remove(data__volumes_item__image_key)
                                         if data__volumes_item__image_keys:
-                                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes[{data__volumes_x}].image".format(**locals()) + " must not contain "+str(data__volumes_item__image_keys)+" properties")
+                                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].image" + " must not contain "+str(data__volumes_item__image_keys)+" properties")
                                 for data__volumes_item_key, data__volumes_item_val in data__volumes_item.items():
                                     if REGEX_PATTERNS['^x-'].search(data__volumes_item_key):
                                         if data__volumes_item_key in data__volumes_item_keys:
                                             data__volumes_item_keys.remove(data__volumes_item_key)
                                 if data__volumes_item_keys:
-                                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes[{data__volumes_x}]".format(**locals()) + " must not contain "+str(data__volumes_item_keys)+" properties")
-                            data__volumes_item_one_of_count21 += 1
+                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}]" + " must not contain "+str(data__volumes_item_keys)+" properties")
+                            data__volumes_item_one_of_count15 += 1
                         except (JsonSchemaValueException, JsonSchemaValuesException): pass
-                    if data__volumes_item_one_of_count21 != 1:
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes[{data__volumes_x}]".format(**locals()) + " must be valid exactly by one definition")
+                    if data__volumes_item_one_of_count15 != 1:
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}]" + " must be valid exactly by one definition")
         if "volumes_from" in data_keys:
             data_keys.remove("volumes_from")
             data__volumesfrom = data["volumes_from"]
@@ -1889,7 +2033,7 @@ def validate____defs_container_spec(data, custom_formats={}, name_prefix=None):
                     raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes_from must contain unique items")
                 for data__volumesfrom_x, data__volumesfrom_item in enumerate(data__volumesfrom):
                     if not isinstance(data__volumesfrom_item, (str)):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes_from[{data__volumesfrom_x}]".format(**locals()) + " must be string")
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes_from[{data__volumesfrom_x}]" + " must be string")
         if "working_dir" in data_keys:
             data_keys.remove("working_dir")
             data__workingdir = data["working_dir"]
@@ -1899,19 +2043,129 @@ def validate____defs_container_spec(data, custom_formats={}, name_prefix=None):
             if REGEX_PATTERNS['^x-'].search(data_key):
                 if data_key in data_keys:
                     data_keys.remove(data_key)
+        if data_keys:
+            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
     return data
 
-def validate____defs_gpus(data, custom_formats={}, name_prefix=None):
-    data_one_of_count23 = 0
-    if data_one_of_count23 < 2:
+def validate___definitions_service_hook(data, custom_formats={}, name_prefix=None):
+    if not isinstance(data, (dict)):
+        raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object")
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(['command']) - data.keys()
+        if data__missing_keys:
+            raise JsonSchemaValueException("" + (name_prefix or "data") + " must contain ")
+        data_keys = set(data.keys())
+        if "command" in data_keys:
+            data_keys.remove("command")
+            data__command = data["command"]
+            validate___definitions_command(data__command, custom_formats, (name_prefix or "data") + ".command")
+        if "user" in data_keys:
+            data_keys.remove("user")
+            data__user = data["user"]
+            if not isinstance(data__user, (str)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".user must be string")
+        if "privileged" in data_keys:
+            data_keys.remove("privileged")
+            data__privileged = data["privileged"]
+            if not isinstance(data__privileged, (bool, str)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".privileged must be boolean or string")
+        if "working_dir" in data_keys:
+            data_keys.remove("working_dir")
+            data__workingdir = data["working_dir"]
+            if not isinstance(data__workingdir, (str)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".working_dir must be string")
+        if "environment" in data_keys:
+            data_keys.remove("environment")
+            data__environment = data["environment"]
+            validate___definitions_list_or_dict(data__environment, custom_formats, (name_prefix or "data") + ".environment")
+        for data_key, data_val in data.items():
+            if REGEX_PATTERNS['^x-'].search(data_key):
+                if data_key in data_keys:
+                    data_keys.remove(data_key)
+        if data_keys:
+            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
+    return data
+
+def validate___definitions_healthcheck(data, custom_formats={}, name_prefix=None):
+    if not isinstance(data, (dict)):
+        raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object")
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data_keys = set(data.keys())
+        if "disable" in data_keys:
+            data_keys.remove("disable")
+            data__disable = data["disable"]
+            if not isinstance(data__disable, (bool, str)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".disable must be boolean or string")
+        if "interval" in data_keys:
+            data_keys.remove("interval")
+            data__interval = data["interval"]
+            if not isinstance(data__interval, (str)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".interval must be string")
+        if "retries" in data_keys:
+            data_keys.remove("retries")
+            data__retries = data["retries"]
+            if not isinstance(data__retries, (int, float, str)) or isinstance(data__retries, bool):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".retries must be number or string")
+        if "test" in data_keys:
+            data_keys.remove("test")
+            data__test = data["test"]
+            data__test_one_of_count17 = 0
+            if data__test_one_of_count17 < 2:
+                try:
+                    if not isinstance(data__test, (str)):
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".test must be string")
+                    data__test_one_of_count17 += 1
+                except (JsonSchemaValueException, JsonSchemaValuesException): pass
+            if data__test_one_of_count17 < 2:
+                try:
+                    if not isinstance(data__test, (list, tuple)):
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".test must be array")
+                    data__test_is_list = isinstance(data__test, (list, tuple))
+                    if data__test_is_list:
+                        data__test_len = len(data__test)
+                        for data__test_x, data__test_item in enumerate(data__test):
+                            if not isinstance(data__test_item, (str)):
+                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".test[{data__test_x}]" + " must be string")
+                    data__test_one_of_count17 += 1
+                except (JsonSchemaValueException, JsonSchemaValuesException): pass
+            if data__test_one_of_count17 != 1:
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".test must be valid exactly by one definition")
+        if "timeout" in data_keys:
+            data_keys.remove("timeout")
+            data__timeout = data["timeout"]
+            if not isinstance(data__timeout, (str)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".timeout must be string")
+        if "start_period" in data_keys:
+            data_keys.remove("start_period")
+            data__startperiod = data["start_period"]
+            if not isinstance(data__startperiod, (str)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".start_period must be string")
+        if "start_interval" in data_keys:
+            data_keys.remove("start_interval")
+            data__startinterval = data["start_interval"]
+            if not isinstance(data__startinterval, (str)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".start_interval must be string")
+        for data_key, data_val in data.items():
+            if REGEX_PATTERNS['^x-'].search(data_key):
+                if data_key in data_keys:
+                    data_keys.remove(data_key)
+        if data_keys:
+            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
+    return data
+
+def validate___definitions_gpus(data, custom_formats={}, name_prefix=None):
+    data_one_of_count18 = 0
+    if data_one_of_count18 < 2:
         try:
             if not isinstance(data, (str)):
                 raise JsonSchemaValueException("" + (name_prefix or "data") + " must be string")
             if not (isinstance(data, str) and data == 'all'):
                 raise JsonSchemaValueException("" + (name_prefix or "data") + " must be one of ['all']")
-            data_one_of_count23 += 1
+            data_one_of_count18 += 1
         except (JsonSchemaValueException, JsonSchemaValuesException): pass
-    if data_one_of_count23 < 2:
+    if data_one_of_count18 < 2:
         try:
             if not isinstance(data, (list, tuple)):
                 raise JsonSchemaValueException("" + (name_prefix or "data") + " must be array")
@@ -1920,32 +2174,32 @@ def validate____defs_gpus(data, custom_formats={}, name_prefix=None):
                 data_len = len(data)
                 for data_x, data_item in enumerate(data):
                     if not isinstance(data_item, (dict)):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}]".format(**locals()) + " must be object")
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}]" + " must be object")
                     data_item_is_dict = isinstance(data_item, dict)
                     if data_item_is_dict:
                         data_item_keys = set(data_item.keys())
                         if "capabilities" in data_item_keys:
                             data_item_keys.remove("capabilities")
                             data_item__capabilities = data_item["capabilities"]
-                            validate____defs_list_of_strings(data_item__capabilities, custom_formats, (name_prefix or "data") + "[{data_x}].capabilities".format(**locals()))
+                            validate___definitions_list_of_strings(data_item__capabilities, custom_formats, (name_prefix or "data") + f"[{data_x}].capabilities")
                         if "count" in data_item_keys:
                             data_item_keys.remove("count")
                             data_item__count = data_item["count"]
                             if not isinstance(data_item__count, (str, int)) and not (isinstance(data_item__count, float) and data_item__count.is_integer()) or isinstance(data_item__count, bool):
-                                raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}].count".format(**locals()) + " must be string or integer")
+                                raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}].count" + " must be string or integer")
                         if "device_ids" in data_item_keys:
                             data_item_keys.remove("device_ids")
                             data_item__deviceids = data_item["device_ids"]
-                            validate____defs_list_of_strings(data_item__deviceids, custom_formats, (name_prefix or "data") + "[{data_x}].device_ids".format(**locals()))
+                            validate___definitions_list_of_strings(data_item__deviceids, custom_formats, (name_prefix or "data") + f"[{data_x}].device_ids")
                         if "driver" in data_item_keys:
                             data_item_keys.remove("driver")
                             data_item__driver = data_item["driver"]
                             if not isinstance(data_item__driver, (str)):
-                                raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}].driver".format(**locals()) + " must be string")
+                                raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}].driver" + " must be string")
                         if "options" in data_item_keys:
                             data_item_keys.remove("options")
                             data_item__options = data_item["options"]
-                            validate____defs_list_or_dict(data_item__options, custom_formats, (name_prefix or "data") + "[{data_x}].options".format(**locals()))
+                            validate___definitions_list_or_dict(data_item__options, custom_formats, (name_prefix or "data") + f"[{data_x}].options")
             data_is_dict = isinstance(data, dict)
             if data_is_dict:
                 data_keys = set(data.keys())
@@ -1955,21 +2209,21 @@ def validate____defs_gpus(data, custom_formats={}, name_prefix=None):
                             data_keys.remove(data_key)
                 if data_keys:
                     raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
-            data_one_of_count23 += 1
+            data_one_of_count18 += 1
         except (JsonSchemaValueException, JsonSchemaValuesException): pass
-    if data_one_of_count23 != 1:
+    if data_one_of_count18 != 1:
         raise JsonSchemaValueException("" + (name_prefix or "data") + " must be valid exactly by one definition")
     return data
 
-def validate____defs_label_file(data, custom_formats={}, name_prefix=None):
-    data_one_of_count24 = 0
-    if data_one_of_count24 < 2:
+def validate___definitions_label_file(data, custom_formats={}, name_prefix=None):
+    data_one_of_count19 = 0
+    if data_one_of_count19 < 2:
         try:
             if not isinstance(data, (str)):
                 raise JsonSchemaValueException("" + (name_prefix or "data") + " must be string")
-            data_one_of_count24 += 1
+            data_one_of_count19 += 1
         except (JsonSchemaValueException, JsonSchemaValuesException): pass
-    if data_one_of_count24 < 2:
+    if data_one_of_count19 < 2:
         try:
             if not isinstance(data, (list, tuple)):
                 raise JsonSchemaValueException("" + (name_prefix or "data") + " must be array")
@@ -1978,22 +2232,22 @@ def validate____defs_label_file(data, custom_formats={}, name_prefix=None):
                 data_len = len(data)
                 for data_x, data_item in enumerate(data):
                     if not isinstance(data_item, (str)):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}]".format(**locals()) + " must be string")
-            data_one_of_count24 += 1
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}]" + " must be string")
+            data_one_of_count19 += 1
         except (JsonSchemaValueException, JsonSchemaValuesException): pass
-    if data_one_of_count24 != 1:
+    if data_one_of_count19 != 1:
         raise JsonSchemaValueException("" + (name_prefix or "data") + " must be valid exactly by one definition")
     return data
 
-def validate____defs_env_file(data, custom_formats={}, name_prefix=None):
-    data_one_of_count25 = 0
-    if data_one_of_count25 < 2:
+def validate___definitions_env_file(data, custom_formats={}, name_prefix=None):
+    data_one_of_count20 = 0
+    if data_one_of_count20 < 2:
         try:
             if not isinstance(data, (str)):
                 raise JsonSchemaValueException("" + (name_prefix or "data") + " must be string")
-            data_one_of_count25 += 1
+            data_one_of_count20 += 1
         except (JsonSchemaValueException, JsonSchemaValuesException): pass
-    if data_one_of_count25 < 2:
+    if data_one_of_count20 < 2:
         try:
             if not isinstance(data, (list, tuple)):
                 raise JsonSchemaValueException("" + (name_prefix or "data") + " must be array")
@@ -2001,65 +2255,79 @@ def validate____defs_env_file(data, custom_formats={}, name_prefix=None):
             if data_is_list:
                 data_len = len(data)
                 for data_x, data_item in enumerate(data):
-                    data_item_one_of_count26 = 0
-                    if data_item_one_of_count26 < 2:
+                    data_item_one_of_count21 = 0
+                    if data_item_one_of_count21 < 2:
                         try:
                             if not isinstance(data_item, (str)):
-                                raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}]".format(**locals()) + " must be string")
-                            data_item_one_of_count26 += 1
+                                raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}]" + " must be string")
+                            data_item_one_of_count21 += 1
                         except (JsonSchemaValueException, JsonSchemaValuesException): pass
-                    if data_item_one_of_count26 < 2:
+                    if data_item_one_of_count21 < 2:
                         try:
                             if not isinstance(data_item, (dict)):
-                                raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}]".format(**locals()) + " must be object")
+                                raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}]" + " must be object")
                             data_item_is_dict = isinstance(data_item, dict)
                             if data_item_is_dict:
                                 data_item__missing_keys = set(['path']) - data_item.keys()
                                 if data_item__missing_keys:
-                                    raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}]".format(**locals()) + " must contain ")
+                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}]" + " must contain ")
                                 data_item_keys = set(data_item.keys())
                                 if "path" in data_item_keys:
                                     data_item_keys.remove("path")
                                     data_item__path = data_item["path"]
                                     if not isinstance(data_item__path, (str)):
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}].path".format(**locals()) + " must be string")
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}].path" + " must be string")
                                 if "format" in data_item_keys:
                                     data_item_keys.remove("format")
                                     data_item__format = data_item["format"]
                                     if not isinstance(data_item__format, (str)):
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}].format".format(**locals()) + " must be string")
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}].format" + " must be string")
                                 if "required" in data_item_keys:
                                     data_item_keys.remove("required")
                                     data_item__required = data_item["required"]
                                     if not isinstance(data_item__required, (bool, str)):
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}].required".format(**locals()) + " must be boolean or string")
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}].required" + " must be boolean or string")
                                 if data_item_keys:
-                                    raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}]".format(**locals()) + " must not contain "+str(data_item_keys)+" properties")
-                            data_item_one_of_count26 += 1
+                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}]" + " must not contain "+str(data_item_keys)+" properties")
+                            data_item_one_of_count21 += 1
                         except (JsonSchemaValueException, JsonSchemaValuesException): pass
-                    if data_item_one_of_count26 != 1:
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}]".format(**locals()) + " must be valid exactly by one definition")
-            data_one_of_count25 += 1
+                    if data_item_one_of_count21 != 1:
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}]" + " must be valid exactly by one definition")
+            data_one_of_count20 += 1
         except (JsonSchemaValueException, JsonSchemaValuesException): pass
-    if data_one_of_count25 != 1:
+    if data_one_of_count20 != 1:
         raise JsonSchemaValueException("" + (name_prefix or "data") + " must be valid exactly by one definition")
     return data
 
-def validate____defs_command(data, custom_formats={}, name_prefix=None):
-    data_one_of_count27 = 0
-    if data_one_of_count27 < 2:
+def validate___definitions_list_of_strings(data, custom_formats={}, name_prefix=None):
+    if not isinstance(data, (list, tuple)):
+        raise JsonSchemaValueException("" + (name_prefix or "data") + " must be array")
+    data_is_list = isinstance(data, (list, tuple))
+    if data_is_list:
+        def fn(var): return frozenset(dict((k, fn(v)) for k, v in var.items()).items()) if hasattr(var, "items") else tuple(fn(v) for v in var) if isinstance(var, (dict, list)) else (bool, var) if isinstance(var, bool) else var
+        data_len = len(data)
+        if data_len > len(set(fn(data_x) for data_x in data)):
+            raise JsonSchemaValueException("" + (name_prefix or "data") + " must contain unique items")
+        for data_x, data_item in enumerate(data):
+            if not isinstance(data_item, (str)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}]" + " must be string")
+    return data
+
+def validate___definitions_command(data, custom_formats={}, name_prefix=None):
+    data_one_of_count22 = 0
+    if data_one_of_count22 < 2:
         try:
             if not isinstance(data, (NoneType)):
                 raise JsonSchemaValueException("" + (name_prefix or "data") + " must be null")
-            data_one_of_count27 += 1
+            data_one_of_count22 += 1
         except (JsonSchemaValueException, JsonSchemaValuesException): pass
-    if data_one_of_count27 < 2:
+    if data_one_of_count22 < 2:
         try:
             if not isinstance(data, (str)):
                 raise JsonSchemaValueException("" + (name_prefix or "data") + " must be string")
-            data_one_of_count27 += 1
+            data_one_of_count22 += 1
         except (JsonSchemaValueException, JsonSchemaValuesException): pass
-    if data_one_of_count27 < 2:
+    if data_one_of_count22 < 2:
         try:
             if not isinstance(data, (list, tuple)):
                 raise JsonSchemaValueException("" + (name_prefix or "data") + " must be array")
@@ -2068,14 +2336,14 @@ def validate____defs_command(data, custom_formats={}, name_prefix=None):
                 data_len = len(data)
                 for data_x, data_item in enumerate(data):
                     if not isinstance(data_item, (str)):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}]".format(**locals()) + " must be string")
-            data_one_of_count27 += 1
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}]" + " must be string")
+            data_one_of_count22 += 1
         except (JsonSchemaValueException, JsonSchemaValuesException): pass
-    if data_one_of_count27 != 1:
+    if data_one_of_count22 != 1:
         raise JsonSchemaValueException("" + (name_prefix or "data") + " must be valid exactly by one definition")
     return data
 
-def validate____defs_blkio_weight(data, custom_formats={}, name_prefix=None):
+def validate___definitions_blkio_weight(data, custom_formats={}, name_prefix=None):
     if not isinstance(data, (dict)):
         raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object")
     data_is_dict = isinstance(data, dict)
@@ -2095,7 +2363,7 @@ def validate____defs_blkio_weight(data, custom_formats={}, name_prefix=None):
             raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
     return data
 
-def validate____defs_blkio_limit(data, custom_formats={}, name_prefix=None):
+def validate___definitions_blkio_limit(data, custom_formats={}, name_prefix=None):
     if not isinstance(data, (dict)):
         raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object")
     data_is_dict = isinstance(data, dict)
@@ -2115,721 +2383,188 @@ def validate____defs_blkio_limit(data, custom_formats={}, name_prefix=None):
             raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
     return data
 
-def validate____defs_config(data, custom_formats={}, name_prefix=None):
+def validate___definitions_ulimits(data, custom_formats={}, name_prefix=None):
     if not isinstance(data, (dict)):
         raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object")
     data_is_dict = isinstance(data, dict)
     if data_is_dict:
         data_keys = set(data.keys())
-        if "name" in data_keys:
-            data_keys.remove("name")
-            data__name = data["name"]
-            if not isinstance(data__name, (str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".name must be string")
-        if "content" in data_keys:
-            data_keys.remove("content")
-            data__content = data["content"]
-            if not isinstance(data__content, (str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".content must be string")
-        if "environment" in data_keys:
-            data_keys.remove("environment")
-            data__environment = data["environment"]
-            if not isinstance(data__environment, (str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".environment must be string")
-        if "file" in data_keys:
-            data_keys.remove("file")
-            data__file = data["file"]
-            if not isinstance(data__file, (str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".file must be string")
-        if "external" in data_keys:
-            data_keys.remove("external")
-            data__external = data["external"]
-            if not isinstance(data__external, (bool, str, dict)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".external must be boolean or string or object")
-            data__external_is_dict = isinstance(data__external, dict)
-            if data__external_is_dict:
-                data__external_keys = set(data__external.keys())
-                if "name" in data__external_keys:
-                    data__external_keys.remove("name")
-                    data__external__name = data__external["name"]
-                    if not isinstance(data__external__name, (str)):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".external.name must be string")
-        if "labels" in data_keys:
-            data_keys.remove("labels")
-            data__labels = data["labels"]
-            validate____defs_list_or_dict(data__labels, custom_formats, (name_prefix or "data") + ".labels")
-        if "template_driver" in data_keys:
-            data_keys.remove("template_driver")
-            data__templatedriver = data["template_driver"]
-            if not isinstance(data__templatedriver, (str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".template_driver must be string")
         for data_key, data_val in data.items():
-            if REGEX_PATTERNS['^x-'].search(data_key):
+            if REGEX_PATTERNS['^[a-z]+$'].search(data_key):
                 if data_key in data_keys:
                     data_keys.remove(data_key)
-        if data_keys:
-            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
+                data_val_one_of_count23 = 0
+                if data_val_one_of_count23 < 2:
+                    try:
+                        if not isinstance(data_val, (int, str)) and not (isinstance(data_val, float) and data_val.is_integer()) or isinstance(data_val, bool):
+                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".{data_key}" + " must be integer or string")
+                        data_val_one_of_count23 += 1
+                    except (JsonSchemaValueException, JsonSchemaValuesException): pass
+                if data_val_one_of_count23 < 2:
+                    try:
+                        if not isinstance(data_val, (dict)):
+                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".{data_key}" + " must be object")
+                        data_val_is_dict = isinstance(data_val, dict)
+                        if data_val_is_dict:
+                            data_val__missing_keys = set(['soft', 'hard']) - data_val.keys()
+                            if data_val__missing_keys:
+                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".{data_key}" + " must contain ")
+                            data_val_keys = set(data_val.keys())
+                            if "hard" in data_val_keys:
+                                data_val_keys.remove("hard")
+                                data_val__hard = data_val["hard"]
+                                if not isinstance(data_val__hard, (int, str)) and not (isinstance(data_val__hard, float) and data_val__hard.is_integer()) or isinstance(data_val__hard, bool):
+                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".{data_key}.hard" + " must be integer or string")
+                            if "soft" in data_val_keys:
+                                data_val_keys.remove("soft")
+                                data_val__soft = data_val["soft"]
+                                if not isinstance(data_val__soft, (int, str)) and not (isinstance(data_val__soft, float) and data_val__soft.is_integer()) or isinstance(data_val__soft, bool):
+                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".{data_key}.soft" + " must be integer or string")
+                            for data_val_key, data_val_val in data_val.items():
+                                if REGEX_PATTERNS['^x-'].search(data_val_key):
+                                    if data_val_key in data_val_keys:
+                                        data_val_keys.remove(data_val_key)
+                            if data_val_keys:
+                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".{data_key}" + " must not contain "+str(data_val_keys)+" properties")
+                        data_val_one_of_count23 += 1
+                    except (JsonSchemaValueException, JsonSchemaValuesException): pass
+                if data_val_one_of_count23 != 1:
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".{data_key}" + " must be valid exactly by one definition")
     return data
 
-def validate____defs_secret(data, custom_formats={}, name_prefix=None):
-    if not isinstance(data, (dict)):
-        raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data_keys = set(data.keys())
-        if "name" in data_keys:
-            data_keys.remove("name")
-            data__name = data["name"]
-            if not isinstance(data__name, (str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".name must be string")
-        if "environment" in data_keys:
-            data_keys.remove("environment")
-            data__environment = data["environment"]
-            if not isinstance(data__environment, (str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".environment must be string")
-        if "file" in data_keys:
-            data_keys.remove("file")
-            data__file = data["file"]
-            if not isinstance(data__file, (str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".file must be string")
-        if "external" in data_keys:
-            data_keys.remove("external")
-            data__external = data["external"]
-            if not isinstance(data__external, (bool, str, dict)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".external must be boolean or string or object")
-            data__external_is_dict = isinstance(data__external, dict)
-            if data__external_is_dict:
-                data__external_keys = set(data__external.keys())
-                if "name" in data__external_keys:
-                    data__external_keys.remove("name")
-                    data__external__name = data__external["name"]
-                    if not isinstance(data__external__name, (str)):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".external.name must be string")
-        if "labels" in data_keys:
-            data_keys.remove("labels")
-            data__labels = data["labels"]
-            validate____defs_list_or_dict(data__labels, custom_formats, (name_prefix or "data") + ".labels")
-        if "driver" in data_keys:
-            data_keys.remove("driver")
-            data__driver = data["driver"]
-            if not isinstance(data__driver, (str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".driver must be string")
-        if "driver_opts" in data_keys:
-            data_keys.remove("driver_opts")
-            data__driveropts = data["driver_opts"]
-            if not isinstance(data__driveropts, (dict)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".driver_opts must be object")
-            data__driveropts_is_dict = isinstance(data__driveropts, dict)
-            if data__driveropts_is_dict:
-                data__driveropts_keys = set(data__driveropts.keys())
-                for data__driveropts_key, data__driveropts_val in data__driveropts.items():
-                    if REGEX_PATTERNS['^.+$'].search(data__driveropts_key):
-                        if data__driveropts_key in data__driveropts_keys:
-                            data__driveropts_keys.remove(data__driveropts_key)
-                        if not isinstance(data__driveropts_val, (str, int, float)) or isinstance(data__driveropts_val, bool):
-                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".driver_opts.{data__driveropts_key}".format(**locals()) + " must be string or number")
-        if "template_driver" in data_keys:
-            data_keys.remove("template_driver")
-            data__templatedriver = data["template_driver"]
-            if not isinstance(data__templatedriver, (str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".template_driver must be string")
-        for data_key, data_val in data.items():
-            if REGEX_PATTERNS['^x-'].search(data_key):
-                if data_key in data_keys:
-                    data_keys.remove(data_key)
-        if data_keys:
-            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
-    return data
-
-def validate____defs_volume(data, custom_formats={}, name_prefix=None):
-    if not isinstance(data, (dict, NoneType)):
-        raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object or null")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data_keys = set(data.keys())
-        if "name" in data_keys:
-            data_keys.remove("name")
-            data__name = data["name"]
-            if not isinstance(data__name, (str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".name must be string")
-        if "driver" in data_keys:
-            data_keys.remove("driver")
-            data__driver = data["driver"]
-            if not isinstance(data__driver, (str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".driver must be string")
-        if "driver_opts" in data_keys:
-            data_keys.remove("driver_opts")
-            data__driveropts = data["driver_opts"]
-            if not isinstance(data__driveropts, (dict)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".driver_opts must be object")
-            data__driveropts_is_dict = isinstance(data__driveropts, dict)
-            if data__driveropts_is_dict:
-                data__driveropts_keys = set(data__driveropts.keys())
-                for data__driveropts_key, data__driveropts_val in data__driveropts.items():
-                    if REGEX_PATTERNS['^.+$'].search(data__driveropts_key):
-                        if data__driveropts_key in data__driveropts_keys:
-                            data__driveropts_keys.remove(data__driveropts_key)
-                        if not isinstance(data__driveropts_val, (str, int, float)) or isinstance(data__driveropts_val, bool):
-                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".driver_opts.{data__driveropts_key}".format(**locals()) + " must be string or number")
-        if "external" in data_keys:
-            data_keys.remove("external")
-            data__external = data["external"]
-            if not isinstance(data__external, (bool, str, dict)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".external must be boolean or string or object")
-            data__external_is_dict = isinstance(data__external, dict)
-            if data__external_is_dict:
-                data__external_keys = set(data__external.keys())
-                if "name" in data__external_keys:
-                    data__external_keys.remove("name")
-                    data__external__name = data__external["name"]
-                    if not isinstance(data__external__name, (str)):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".external.name must be string")
-                for data__external_key, data__external_val in data__external.items():
-                    if REGEX_PATTERNS['^x-'].search(data__external_key):
-                        if data__external_key in data__external_keys:
-                            data__external_keys.remove(data__external_key)
-                if data__external_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".external must not contain "+str(data__external_keys)+" properties")
-        if "labels" in data_keys:
-            data_keys.remove("labels")
-            data__labels = data["labels"]
-            validate____defs_list_or_dict(data__labels, custom_formats, (name_prefix or "data") + ".labels")
-        for data_key, data_val in data.items():
-            if REGEX_PATTERNS['^x-'].search(data_key):
-                if data_key in data_keys:
-                    data_keys.remove(data_key)
-        if data_keys:
-            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
-    return data
-
-def validate____defs_network(data, custom_formats={}, name_prefix=None):
-    if not isinstance(data, (dict, NoneType)):
-        raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object or null")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data_keys = set(data.keys())
-        if "name" in data_keys:
-            data_keys.remove("name")
-            data__name = data["name"]
-            if not isinstance(data__name, (str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".name must be string")
-        if "driver" in data_keys:
-            data_keys.remove("driver")
-            data__driver = data["driver"]
-            if not isinstance(data__driver, (str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".driver must be string")
-        if "driver_opts" in data_keys:
-            data_keys.remove("driver_opts")
-            data__driveropts = data["driver_opts"]
-            if not isinstance(data__driveropts, (dict)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".driver_opts must be object")
-            data__driveropts_is_dict = isinstance(data__driveropts, dict)
-            if data__driveropts_is_dict:
-                data__driveropts_keys = set(data__driveropts.keys())
-                for data__driveropts_key, data__driveropts_val in data__driveropts.items():
-                    if REGEX_PATTERNS['^.+$'].search(data__driveropts_key):
-                        if data__driveropts_key in data__driveropts_keys:
-                            data__driveropts_keys.remove(data__driveropts_key)
-                        if not isinstance(data__driveropts_val, (str, int, float)) or isinstance(data__driveropts_val, bool):
-                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".driver_opts.{data__driveropts_key}".format(**locals()) + " must be string or number")
-        if "ipam" in data_keys:
-            data_keys.remove("ipam")
-            data__ipam = data["ipam"]
-            if not isinstance(data__ipam, (dict)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".ipam must be object")
-            data__ipam_is_dict = isinstance(data__ipam, dict)
-            if data__ipam_is_dict:
-                data__ipam_keys = set(data__ipam.keys())
-                if "driver" in data__ipam_keys:
-                    data__ipam_keys.remove("driver")
-                    data__ipam__driver = data__ipam["driver"]
-                    if not isinstance(data__ipam__driver, (str)):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".ipam.driver must be string")
-                if "config" in data__ipam_keys:
-                    data__ipam_keys.remove("config")
-                    data__ipam__config = data__ipam["config"]
-                    if not isinstance(data__ipam__config, (list, tuple)):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".ipam.config must be array")
-                    data__ipam__config_is_list = isinstance(data__ipam__config, (list, tuple))
-                    if data__ipam__config_is_list:
-                        data__ipam__config_len = len(data__ipam__config)
-                        for data__ipam__config_x, data__ipam__config_item in enumerate(data__ipam__config):
-                            if not isinstance(data__ipam__config_item, (dict)):
-                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".ipam.config[{data__ipam__config_x}]".format(**locals()) + " must be object")
-                            data__ipam__config_item_is_dict = isinstance(data__ipam__config_item, dict)
-                            if data__ipam__config_item_is_dict:
-                                data__ipam__config_item_keys = set(data__ipam__config_item.keys())
-                                if "subnet" in data__ipam__config_item_keys:
-                                    data__ipam__config_item_keys.remove("subnet")
-                                    data__ipam__config_item__subnet = data__ipam__config_item["subnet"]
-                                    if not isinstance(data__ipam__config_item__subnet, (str)):
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".ipam.config[{data__ipam__config_x}].subnet".format(**locals()) + " must be string")
-                                if "ip_range" in data__ipam__config_item_keys:
-                                    data__ipam__config_item_keys.remove("ip_range")
-                                    data__ipam__config_item__iprange = data__ipam__config_item["ip_range"]
-                                    if not isinstance(data__ipam__config_item__iprange, (str)):
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".ipam.config[{data__ipam__config_x}].ip_range".format(**locals()) + " must be string")
-                                if "gateway" in data__ipam__config_item_keys:
-                                    data__ipam__config_item_keys.remove("gateway")
-                                    data__ipam__config_item__gateway = data__ipam__config_item["gateway"]
-                                    if not isinstance(data__ipam__config_item__gateway, (str)):
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".ipam.config[{data__ipam__config_x}].gateway".format(**locals()) + " must be string")
-                                if "aux_addresses" in data__ipam__config_item_keys:
-                                    data__ipam__config_item_keys.remove("aux_addresses")
-                                    data__ipam__config_item__auxaddresses = data__ipam__config_item["aux_addresses"]
-                                    if not isinstance(data__ipam__config_item__auxaddresses, (dict)):
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".ipam.config[{data__ipam__config_x}].aux_addresses".format(**locals()) + " must be object")
-                                    data__ipam__config_item__auxaddresses_is_dict = isinstance(data__ipam__config_item__auxaddresses, dict)
-                                    if data__ipam__config_item__auxaddresses_is_dict:
-                                        data__ipam__config_item__auxaddresses_keys = set(data__ipam__config_item__auxaddresses.keys())
-                                        for data__ipam__config_item__auxaddresses_key, data__ipam__config_item__auxaddresses_val in data__ipam__config_item__auxaddresses.items():
-                                            if REGEX_PATTERNS['^.+$'].search(data__ipam__config_item__auxaddresses_key):
-                                                if data__ipam__config_item__auxaddresses_key in data__ipam__config_item__auxaddresses_keys:
-                                                    data__ipam__config_item__auxaddresses_keys.remove(data__ipam__config_item__auxaddresses_key)
-                                                if not isinstance(data__ipam__config_item__auxaddresses_val, (str)):
-                                                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".ipam.config[{data__ipam__config_x}].aux_addresses.{data__ipam__config_item__auxaddresses_key}".format(**locals()) + " must be string")
-                                        if data__ipam__config_item__auxaddresses_keys:
-                                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".ipam.config[{data__ipam__config_x}].aux_addresses".format(**locals()) + " must not contain "+str(data__ipam__config_item__auxaddresses_keys)+" properties")
-                                for data__ipam__config_item_key, data__ipam__config_item_val in data__ipam__config_item.items():
-                                    if REGEX_PATTERNS['^x-'].search(data__ipam__config_item_key):
-                                        if data__ipam__config_item_key in data__ipam__config_item_keys:
-                                            data__ipam__config_item_keys.remove(data__ipam__config_item_key)
-                                if data__ipam__config_item_keys:
-                                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".ipam.config[{data__ipam__config_x}]".format(**locals()) + " must not contain "+str(data__ipam__config_item_keys)+" properties")
-                if "options" in data__ipam_keys:
-                    data__ipam_keys.remove("options")
-                    data__ipam__options = data__ipam["options"]
-                    if not isinstance(data__ipam__options, (dict)):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".ipam.options must be object")
-                    data__ipam__options_is_dict = isinstance(data__ipam__options, dict)
-                    if data__ipam__options_is_dict:
-                        data__ipam__options_keys = set(data__ipam__options.keys())
-                        for data__ipam__options_key, data__ipam__options_val in data__ipam__options.items():
-                            if REGEX_PATTERNS['^.+$'].search(data__ipam__options_key):
-                                if data__ipam__options_key in data__ipam__options_keys:
-                                    data__ipam__options_keys.remove(data__ipam__options_key)
-                                if not isinstance(data__ipam__options_val, (str)):
-                                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".ipam.options.{data__ipam__options_key}".format(**locals()) + " must be string")
-                        if data__ipam__options_keys:
-                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".ipam.options must not contain "+str(data__ipam__options_keys)+" properties")
-                for data__ipam_key, data__ipam_val in data__ipam.items():
-                    if REGEX_PATTERNS['^x-'].search(data__ipam_key):
-                        if data__ipam_key in data__ipam_keys:
-                            data__ipam_keys.remove(data__ipam_key)
-                if data__ipam_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".ipam must not contain "+str(data__ipam_keys)+" properties")
-        if "external" in data_keys:
-            data_keys.remove("external")
-            data__external = data["external"]
-            if not isinstance(data__external, (bool, str, dict)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".external must be boolean or string or object")
-            data__external_is_dict = isinstance(data__external, dict)
-            if data__external_is_dict:
-                data__external_keys = set(data__external.keys())
-                if "name" in data__external_keys:
-                    data__external_keys.remove("name")
-                    data__external__name = data__external["name"]
-                    if not isinstance(data__external__name, (str)):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".external.name must be string")
-                for data__external_key, data__external_val in data__external.items():
-                    if REGEX_PATTERNS['^x-'].search(data__external_key):
-                        if data__external_key in data__external_keys:
-                            data__external_keys.remove(data__external_key)
-                if data__external_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".external must not contain "+str(data__external_keys)+" properties")
-        if "internal" in data_keys:
-            data_keys.remove("internal")
-            data__internal = data["internal"]
-            if not isinstance(data__internal, (bool, str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".internal must be boolean or string")
-        if "enable_ipv4" in data_keys:
-            data_keys.remove("enable_ipv4")
-            data__enableipv4 = data["enable_ipv4"]
-            if not isinstance(data__enableipv4, (bool, str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".enable_ipv4 must be boolean or string")
-        if "enable_ipv6" in data_keys:
-            data_keys.remove("enable_ipv6")
-            data__enableipv6 = data["enable_ipv6"]
-            if not isinstance(data__enableipv6, (bool, str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".enable_ipv6 must be boolean or string")
-        if "attachable" in data_keys:
-            data_keys.remove("attachable")
-            data__attachable = data["attachable"]
-            if not isinstance(data__attachable, (bool, str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".attachable must be boolean or string")
-        if "labels" in data_keys:
-            data_keys.remove("labels")
-            data__labels = data["labels"]
-            validate____defs_list_or_dict(data__labels, custom_formats, (name_prefix or "data") + ".labels")
-        for data_key, data_val in data.items():
-            if REGEX_PATTERNS['^x-'].search(data_key):
-                if data_key in data_keys:
-                    data_keys.remove(data_key)
-        if data_keys:
-            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
-    return data
-
-def validate____defs_model(data, custom_formats={}, name_prefix=None):
-    if not isinstance(data, (dict)):
-        raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['model']) - data.keys()
-        if data__missing_keys:
-            raise JsonSchemaValueException("" + (name_prefix or "data") + " must contain ")
-        data_keys = set(data.keys())
-        if "name" in data_keys:
-            data_keys.remove("name")
-            data__name = data["name"]
-            if not isinstance(data__name, (str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".name must be string")
-        if "model" in data_keys:
-            data_keys.remove("model")
-            data__model = data["model"]
-            if not isinstance(data__model, (str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".model must be string")
-        if "context_size" in data_keys:
-            data_keys.remove("context_size")
-            data__contextsize = data["context_size"]
-            if not isinstance(data__contextsize, (int)) and not (isinstance(data__contextsize, float) and data__contextsize.is_integer()) or isinstance(data__contextsize, bool):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".context_size must be integer")
-        if "runtime_flags" in data_keys:
-            data_keys.remove("runtime_flags")
-            data__runtimeflags = data["runtime_flags"]
-            if not isinstance(data__runtimeflags, (list, tuple)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".runtime_flags must be array")
-            data__runtimeflags_is_list = isinstance(data__runtimeflags, (list, tuple))
-            if data__runtimeflags_is_list:
-                data__runtimeflags_len = len(data__runtimeflags)
-                for data__runtimeflags_x, data__runtimeflags_item in enumerate(data__runtimeflags):
-                    if not isinstance(data__runtimeflags_item, (str)):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".runtime_flags[{data__runtimeflags_x}]".format(**locals()) + " must be string")
-        for data_key, data_val in data.items():
-            if REGEX_PATTERNS['^x-'].search(data_key):
-                if data_key in data_keys:
-                    data_keys.remove(data_key)
-        if data_keys:
-            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
-    return data
-
-def validate____defs_service(data, custom_formats={}, name_prefix=None):
-    validate____defs_container_spec(data, custom_formats, (name_prefix or "data") + "")
-    validate____defs_workload_spec(data, custom_formats, (name_prefix or "data") + "")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data_keys = set(data.keys())
-        if "deploy" in data_keys:
-            data_keys.remove("deploy")
-            data__deploy = data["deploy"]
-            validate____defs_deployment(data__deploy, custom_formats, (name_prefix or "data") + ".deploy")
-        if "develop" in data_keys:
-            data_keys.remove("develop")
-            data__develop = data["develop"]
-            validate____defs_development(data__develop, custom_formats, (name_prefix or "data") + ".develop")
-        if "profiles" in data_keys:
-            data_keys.remove("profiles")
-            data__profiles = data["profiles"]
-            validate____defs_list_of_strings(data__profiles, custom_formats, (name_prefix or "data") + ".profiles")
-        if "restart" in data_keys:
-            data_keys.remove("restart")
-            data__restart = data["restart"]
-            if not isinstance(data__restart, (str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".restart must be string")
-        if "scale" in data_keys:
-            data_keys.remove("scale")
-            data__scale = data["scale"]
-            if not isinstance(data__scale, (int, str)) and not (isinstance(data__scale, float) and data__scale.is_integer()) or isinstance(data__scale, bool):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".scale must be integer or string")
-        if "attach" in data_keys:
-            data_keys.remove("attach")
-            data__attach = data["attach"]
-            if not isinstance(data__attach, (bool, str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".attach must be boolean or string")
-        if "container_name" in data_keys:
-            data_keys.remove("container_name")
-            data__containername = data["container_name"]
-            if not isinstance(data__containername, (str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".container_name must be string")
-            if isinstance(data__containername, str):
-                if not REGEX_PATTERNS['[a-zA-Z0-9][a-zA-Z0-9_.-]+'].search(data__containername):
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".container_name must match pattern [a-zA-Z0-9][a-zA-Z0-9_.-]+")
-        if "provider" in data_keys:
-            data_keys.remove("provider")
-            data__provider = data["provider"]
-            if not isinstance(data__provider, (dict)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".provider must be object")
-            data__provider_is_dict = isinstance(data__provider, dict)
-            if data__provider_is_dict:
-                data__provider__missing_keys = set(['type']) - data__provider.keys()
-                if data__provider__missing_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".provider must contain ")
-                data__provider_keys = set(data__provider.keys())
-                if "type" in data__provider_keys:
-                    data__provider_keys.remove("type")
-                    data__provider__type = data__provider["type"]
-                    if not isinstance(data__provider__type, (str)):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".provider.type must be string")
-                if "options" in data__provider_keys:
-                    data__provider_keys.remove("options")
-                    data__provider__options = data__provider["options"]
-                    if not isinstance(data__provider__options, (dict)):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".provider.options must be object")
-                    data__provider__options_is_dict = isinstance(data__provider__options, dict)
-                    if data__provider__options_is_dict:
-                        data__provider__options_keys = set(data__provider__options.keys())
-                        for data__provider__options_key, data__provider__options_val in data__provider__options.items():
-                            if REGEX_PATTERNS['^.+$'].search(data__provider__options_key):
-                                if data__provider__options_key in data__provider__options_keys:
-                                    data__provider__options_keys.remove(data__provider__options_key)
-                                data__provider__options_val_one_of_count28 = 0
-                                if data__provider__options_val_one_of_count28 < 2:
-                                    try:
-                                        if not isinstance(data__provider__options_val, (str, int, float, bool)):
-                                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".provider.options.{data__provider__options_key}".format(**locals()) + " must be string or number or boolean")
-                                        data__provider__options_val_one_of_count28 += 1
-                                    except (JsonSchemaValueException, JsonSchemaValuesException): pass
-                                if data__provider__options_val_one_of_count28 < 2:
-                                    try:
-                                        if not isinstance(data__provider__options_val, (list, tuple)):
-                                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".provider.options.{data__provider__options_key}".format(**locals()) + " must be array")
-                                        data__provider__options_val_is_list = isinstance(data__provider__options_val, (list, tuple))
-                                        if data__provider__options_val_is_list:
-                                            data__provider__options_val_len = len(data__provider__options_val)
-                                            for data__provider__options_val_x, data__provider__options_val_item in enumerate(data__provider__options_val):
-                                                if not isinstance(data__provider__options_val_item, (str, int, float, bool)):
-                                                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".provider.options.{data__provider__options_key}[{data__provider__options_val_x}]".format(**locals()) + " must be string or number or boolean")
-                                        data__provider__options_val_one_of_count28 += 1
-                                    except (JsonSchemaValueException, JsonSchemaValuesException): pass
-                                if data__provider__options_val_one_of_count28 != 1:
-                                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".provider.options.{data__provider__options_key}".format(**locals()) + " must be valid exactly by one definition")
-                for data__provider_key, data__provider_val in data__provider.items():
-                    if REGEX_PATTERNS['^x-'].search(data__provider_key):
-                        if data__provider_key in data__provider_keys:
-                            data__provider_keys.remove(data__provider_key)
-                if data__provider_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".provider must not contain "+str(data__provider_keys)+" properties")
-        if "extends" in data_keys:
-            data_keys.remove("extends")
-            data__extends = data["extends"]
-            data__extends_one_of_count29 = 0
-            if data__extends_one_of_count29 < 2:
+def validate___definitions_service_config_or_secret(data, custom_formats={}, name_prefix=None):
+    if not isinstance(data, (list, tuple)):
+        raise JsonSchemaValueException("" + (name_prefix or "data") + " must be array")
+    data_is_list = isinstance(data, (list, tuple))
+    if data_is_list:
+        data_len = len(data)
+        for data_x, data_item in enumerate(data):
+            data_item_one_of_count24 = 0
+            if data_item_one_of_count24 < 2:
                 try:
-                    if not isinstance(data__extends, (str)):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".extends must be string")
-                    data__extends_one_of_count29 += 1
+                    if not isinstance(data_item, (str)):
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}]" + " must be string")
+                    data_item_one_of_count24 += 1
                 except (JsonSchemaValueException, JsonSchemaValuesException): pass
-            if data__extends_one_of_count29 < 2:
+            if data_item_one_of_count24 < 2:
                 try:
-                    if not isinstance(data__extends, (dict)):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".extends must be object")
-                    data__extends_is_dict = isinstance(data__extends, dict)
-                    if data__extends_is_dict:
-                        data__extends__missing_keys = set(['service']) - data__extends.keys()
-                        if data__extends__missing_keys:
-                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".extends must contain ")
-                        data__extends_keys = set(data__extends.keys())
-                        if "service" in data__extends_keys:
-                            data__extends_keys.remove("service")
-                            data__extends__service = data__extends["service"]
-                            if not isinstance(data__extends__service, (str)):
-                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".extends.service must be string")
-                        if "file" in data__extends_keys:
-                            data__extends_keys.remove("file")
-                            data__extends__file = data__extends["file"]
-                            if not isinstance(data__extends__file, (str)):
-                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".extends.file must be string")
-                        if data__extends_keys:
-                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".extends must not contain "+str(data__extends_keys)+" properties")
-                    data__extends_one_of_count29 += 1
+                    if not isinstance(data_item, (dict)):
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}]" + " must be object")
+                    data_item_is_dict = isinstance(data_item, dict)
+                    if data_item_is_dict:
+                        data_item_keys = set(data_item.keys())
+                        if "source" in data_item_keys:
+                            data_item_keys.remove("source")
+                            data_item__source = data_item["source"]
+                            if not isinstance(data_item__source, (str)):
+                                raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}].source" + " must be string")
+                        if "target" in data_item_keys:
+                            data_item_keys.remove("target")
+                            data_item__target = data_item["target"]
+                            if not isinstance(data_item__target, (str)):
+                                raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}].target" + " must be string")
+                        if "uid" in data_item_keys:
+                            data_item_keys.remove("uid")
+                            data_item__uid = data_item["uid"]
+                            if not isinstance(data_item__uid, (str)):
+                                raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}].uid" + " must be string")
+                        if "gid" in data_item_keys:
+                            data_item_keys.remove("gid")
+                            data_item__gid = data_item["gid"]
+                            if not isinstance(data_item__gid, (str)):
+                                raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}].gid" + " must be string")
+                        if "mode" in data_item_keys:
+                            data_item_keys.remove("mode")
+                            data_item__mode = data_item["mode"]
+                            if not isinstance(data_item__mode, (int, float, str)) or isinstance(data_item__mode, bool):
+                                raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}].mode" + " must be number or string")
+                        for data_item_key, data_item_val in data_item.items():
+                            if REGEX_PATTERNS['^x-'].search(data_item_key):
+                                if data_item_key in data_item_keys:
+                                    data_item_keys.remove(data_item_key)
+                        if data_item_keys:
+                            raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}]" + " must not contain "+str(data_item_keys)+" properties")
+                    data_item_one_of_count24 += 1
                 except (JsonSchemaValueException, JsonSchemaValuesException): pass
-            if data__extends_one_of_count29 != 1:
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".extends must be valid exactly by one definition")
-        if "links" in data_keys:
-            data_keys.remove("links")
-            data__links = data["links"]
-            if not isinstance(data__links, (list, tuple)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".links must be array")
-            data__links_is_list = isinstance(data__links, (list, tuple))
-            if data__links_is_list:
+            if data_item_one_of_count24 != 1:
+                raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}]" + " must be valid exactly by one definition")
+    return data
+
+def validate___definitions_extra_hosts(data, custom_formats={}, name_prefix=None):
+    data_one_of_count25 = 0
+    if data_one_of_count25 < 2:
+        try:
+            if not isinstance(data, (dict)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object")
+            data_is_dict = isinstance(data, dict)
+            if data_is_dict:
+                data_keys = set(data.keys())
+                for data_key, data_val in data.items():
+                    if REGEX_PATTERNS['.+'].search(data_key):
+                        if data_key in data_keys:
+                            data_keys.remove(data_key)
+                        data_val_one_of_count26 = 0
+                        if data_val_one_of_count26 < 2:
+                            try:
+                                if not isinstance(data_val, (str)):
+                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".{data_key}" + " must be string")
+                                data_val_one_of_count26 += 1
+                            except (JsonSchemaValueException, JsonSchemaValuesException): pass
+                        if data_val_one_of_count26 < 2:
+                            try:
+                                if not isinstance(data_val, (list, tuple)):
+                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".{data_key}" + " must be array")
+                                data_val_is_list = isinstance(data_val, (list, tuple))
+                                if data_val_is_list:
+                                    data_val_len = len(data_val)
+                                    for data_val_x, data_val_item in enumerate(data_val):
+                                        if not isinstance(data_val_item, (str)):
+                                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".{data_key}[{data_val_x}]" + " must be string")
+                                data_val_one_of_count26 += 1
+                            except (JsonSchemaValueException, JsonSchemaValuesException): pass
+                        if data_val_one_of_count26 != 1:
+                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".{data_key}" + " must be valid exactly by one definition")
+                if data_keys:
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
+            data_one_of_count25 += 1
+        except (JsonSchemaValueException, JsonSchemaValuesException): pass
+    if data_one_of_count25 < 2:
+        try:
+            if not isinstance(data, (list, tuple)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + " must be array")
+            data_is_list = isinstance(data, (list, tuple))
+            if data_is_list:
                 def fn(var): return frozenset(dict((k, fn(v)) for k, v in var.items()).items()) if hasattr(var, "items") else tuple(fn(v) for v in var) if isinstance(var, (dict, list)) else (bool, var) if isinstance(var, bool) else var
-                data__links_len = len(data__links)
-                if data__links_len > len(set(fn(data__links_x) for data__links_x in data__links)):
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".links must contain unique items")
-                for data__links_x, data__links_item in enumerate(data__links):
-                    if not isinstance(data__links_item, (str)):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".links[{data__links_x}]".format(**locals()) + " must be string")
-        if "external_links" in data_keys:
-            data_keys.remove("external_links")
-            data__externallinks = data["external_links"]
-            if not isinstance(data__externallinks, (list, tuple)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".external_links must be array")
-            data__externallinks_is_list = isinstance(data__externallinks, (list, tuple))
-            if data__externallinks_is_list:
-                def fn(var): return frozenset(dict((k, fn(v)) for k, v in var.items()).items()) if hasattr(var, "items") else tuple(fn(v) for v in var) if isinstance(var, (dict, list)) else (bool, var) if isinstance(var, bool) else var
-                data__externallinks_len = len(data__externallinks)
-                if data__externallinks_len > len(set(fn(data__externallinks_x) for data__externallinks_x in data__externallinks)):
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".external_links must contain unique items")
-                for data__externallinks_x, data__externallinks_item in enumerate(data__externallinks):
-                    if not isinstance(data__externallinks_item, (str)):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".external_links[{data__externallinks_x}]".format(**locals()) + " must be string")
-        if "pre_start" in data_keys:
-            data_keys.remove("pre_start")
-            data__prestart = data["pre_start"]
-            if not isinstance(data__prestart, (list, tuple)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".pre_start must be array")
-            data__prestart_is_list = isinstance(data__prestart, (list, tuple))
-            if data__prestart_is_list:
-                data__prestart_len = len(data__prestart)
-                for data__prestart_x, data__prestart_item in enumerate(data__prestart):
-                    validate____defs_pre_start_hook(data__prestart_item, custom_formats, (name_prefix or "data") + ".pre_start[{data__prestart_x}]".format(**locals()))
-        if "post_start" in data_keys:
-            data_keys.remove("post_start")
-            data__poststart = data["post_start"]
-            if not isinstance(data__poststart, (list, tuple)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".post_start must be array")
-            data__poststart_is_list = isinstance(data__poststart, (list, tuple))
-            if data__poststart_is_list:
-                data__poststart_len = len(data__poststart)
-                for data__poststart_x, data__poststart_item in enumerate(data__poststart):
-                    validate____defs_service_hook(data__poststart_item, custom_formats, (name_prefix or "data") + ".post_start[{data__poststart_x}]".format(**locals()))
-        if "pre_stop" in data_keys:
-            data_keys.remove("pre_stop")
-            data__prestop = data["pre_stop"]
-            if not isinstance(data__prestop, (list, tuple)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".pre_stop must be array")
-            data__prestop_is_list = isinstance(data__prestop, (list, tuple))
-            if data__prestop_is_list:
-                data__prestop_len = len(data__prestop)
-                for data__prestop_x, data__prestop_item in enumerate(data__prestop):
-                    validate____defs_service_hook(data__prestop_item, custom_formats, (name_prefix or "data") + ".pre_stop[{data__prestop_x}]".format(**locals()))
+                data_len = len(data)
+                if data_len > len(set(fn(data_x) for data_x in data)):
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + " must contain unique items")
+                for data_x, data_item in enumerate(data):
+                    if not isinstance(data_item, (str)):
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}]" + " must be string")
+            data_one_of_count25 += 1
+        except (JsonSchemaValueException, JsonSchemaValuesException): pass
+    if data_one_of_count25 != 1:
+        raise JsonSchemaValueException("" + (name_prefix or "data") + " must be valid exactly by one definition")
     return data
 
-def validate____defs_service_hook(data, custom_formats={}, name_prefix=None):
-    if not isinstance(data, (dict)):
-        raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data__missing_keys = set(['command']) - data.keys()
-        if data__missing_keys:
-            raise JsonSchemaValueException("" + (name_prefix or "data") + " must contain ")
-        data_keys = set(data.keys())
-        if "command" in data_keys:
-            data_keys.remove("command")
-            data__command = data["command"]
-            validate____defs_command(data__command, custom_formats, (name_prefix or "data") + ".command")
-        if "user" in data_keys:
-            data_keys.remove("user")
-            data__user = data["user"]
-            if not isinstance(data__user, (str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".user must be string")
-        if "privileged" in data_keys:
-            data_keys.remove("privileged")
-            data__privileged = data["privileged"]
-            if not isinstance(data__privileged, (bool, str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".privileged must be boolean or string")
-        if "working_dir" in data_keys:
-            data_keys.remove("working_dir")
-            data__workingdir = data["working_dir"]
-            if not isinstance(data__workingdir, (str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".working_dir must be string")
-        if "environment" in data_keys:
-            data_keys.remove("environment")
-            data__environment = data["environment"]
-            validate____defs_list_or_dict(data__environment, custom_formats, (name_prefix or "data") + ".environment")
-        for data_key, data_val in data.items():
-            if REGEX_PATTERNS['^x-'].search(data_key):
-                if data_key in data_keys:
-                    data_keys.remove(data_key)
-        if data_keys:
-            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
+def validate___definitions_string_or_list(data, custom_formats={}, name_prefix=None):
+    data_one_of_count27 = 0
+    if data_one_of_count27 < 2:
+        try:
+            if not isinstance(data, (str)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + " must be string")
+            data_one_of_count27 += 1
+        except (JsonSchemaValueException, JsonSchemaValuesException): pass
+    if data_one_of_count27 < 2:
+        try:
+            validate___definitions_list_of_strings(data, custom_formats, (name_prefix or "data") + "")
+            data_one_of_count27 += 1
+        except (JsonSchemaValueException, JsonSchemaValuesException): pass
+    if data_one_of_count27 != 1:
+        raise JsonSchemaValueException("" + (name_prefix or "data") + " must be valid exactly by one definition")
     return data
 
-def validate____defs_pre_start_hook(data, custom_formats={}, name_prefix=None):
-    if not isinstance(data, (dict)):
-        raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object")
-    validate____defs_container_spec(data, custom_formats, (name_prefix or "data") + "")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data_keys = set(data.keys())
-        if "per_replica" in data_keys:
-            data_keys.remove("per_replica")
-            data__perreplica = data["per_replica"]
-            if not isinstance(data__perreplica, (bool, str)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".per_replica must be boolean or string")
-    return data
-
-def validate____defs_development(data, custom_formats={}, name_prefix=None):
-    if not isinstance(data, (dict, NoneType)):
-        raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object or null")
-    data_is_dict = isinstance(data, dict)
-    if data_is_dict:
-        data_keys = set(data.keys())
-        if "watch" in data_keys:
-            data_keys.remove("watch")
-            data__watch = data["watch"]
-            if not isinstance(data__watch, (list, tuple)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + ".watch must be array")
-            data__watch_is_list = isinstance(data__watch, (list, tuple))
-            if data__watch_is_list:
-                data__watch_len = len(data__watch)
-                for data__watch_x, data__watch_item in enumerate(data__watch):
-                    if not isinstance(data__watch_item, (dict)):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".watch[{data__watch_x}]".format(**locals()) + " must be object")
-                    data__watch_item_is_dict = isinstance(data__watch_item, dict)
-                    if data__watch_item_is_dict:
-                        data__watch_item__missing_keys = set(['path', 'action']) - data__watch_item.keys()
-                        if data__watch_item__missing_keys:
-                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".watch[{data__watch_x}]".format(**locals()) + " must contain ")
-                        data__watch_item_keys = set(data__watch_item.keys())
-                        if "ignore" in data__watch_item_keys:
-                            data__watch_item_keys.remove("ignore")
-                            data__watch_item__ignore = data__watch_item["ignore"]
-                            validate____defs_string_or_list(data__watch_item__ignore, custom_formats, (name_prefix or "data") + ".watch[{data__watch_x}].ignore".format(**locals()))
-                        if "include" in data__watch_item_keys:
-                            data__watch_item_keys.remove("include")
-                            data__watch_item__include = data__watch_item["include"]
-                            validate____defs_string_or_list(data__watch_item__include, custom_formats, (name_prefix or "data") + ".watch[{data__watch_x}].include".format(**locals()))
-                        if "path" in data__watch_item_keys:
-                            data__watch_item_keys.remove("path")
-                            data__watch_item__path = data__watch_item["path"]
-                            if not isinstance(data__watch_item__path, (str)):
-                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".watch[{data__watch_x}].path".format(**locals()) + " must be string")
-                        if "action" in data__watch_item_keys:
-                            data__watch_item_keys.remove("action")
-                            data__watch_item__action = data__watch_item["action"]
-                            if not isinstance(data__watch_item__action, (str)):
-                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".watch[{data__watch_x}].action".format(**locals()) + " must be string")
-                            if not (isinstance(data__watch_item__action, str) and data__watch_item__action == 'rebuild' or isinstance(data__watch_item__action, str) and data__watch_item__action == 'sync' or isinstance(data__watch_item__action, str) and data__watch_item__action == 'restart' or isinstance(data__watch_item__action, str) and data__watch_item__action == 'sync+restart' or isinstance(data__watch_item__action, str) and data__watch_item__action == 'sync+exec'):
-                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".watch[{data__watch_x}].action".format(**locals()) + " must be one of ['rebuild', 'sync', 'restart', 'sync+restart', 'sync+exec']")
-                        if "target" in data__watch_item_keys:
-                            data__watch_item_keys.remove("target")
-                            data__watch_item__target = data__watch_item["target"]
-                            if not isinstance(data__watch_item__target, (str)):
-                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".watch[{data__watch_x}].target".format(**locals()) + " must be string")
-                        if "exec" in data__watch_item_keys:
-                            data__watch_item_keys.remove("exec")
-                            data__watch_item__exec = data__watch_item["exec"]
-                            validate____defs_service_hook(data__watch_item__exec, custom_formats, (name_prefix or "data") + ".watch[{data__watch_x}].exec".format(**locals()))
-                        if "initial_sync" in data__watch_item_keys:
-                            data__watch_item_keys.remove("initial_sync")
-                            data__watch_item__initialsync = data__watch_item["initial_sync"]
-                            if not isinstance(data__watch_item__initialsync, (bool)):
-                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".watch[{data__watch_x}].initial_sync".format(**locals()) + " must be boolean")
-                        for data__watch_item_key, data__watch_item_val in data__watch_item.items():
-                            if REGEX_PATTERNS['^x-'].search(data__watch_item_key):
-                                if data__watch_item_key in data__watch_item_keys:
-                                    data__watch_item_keys.remove(data__watch_item_key)
-                        if data__watch_item_keys:
-                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".watch[{data__watch_x}]".format(**locals()) + " must not contain "+str(data__watch_item_keys)+" properties")
-        for data_key, data_val in data.items():
-            if REGEX_PATTERNS['^x-'].search(data_key):
-                if data_key in data_keys:
-                    data_keys.remove(data_key)
-        if data_keys:
-            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
-    return data
-
-def validate____defs_deployment(data, custom_formats={}, name_prefix=None):
+def validate___definitions_deployment(data, custom_formats={}, name_prefix=None):
     if not isinstance(data, (dict, NoneType)):
         raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object or null")
     data_is_dict = isinstance(data, dict)
@@ -2853,7 +2588,7 @@ def validate____defs_deployment(data, custom_formats={}, name_prefix=None):
         if "labels" in data_keys:
             data_keys.remove("labels")
             data__labels = data["labels"]
-            validate____defs_list_or_dict(data__labels, custom_formats, (name_prefix or "data") + ".labels")
+            validate___definitions_list_or_dict(data__labels, custom_formats, (name_prefix or "data") + ".labels")
         if "rollback_config" in data_keys:
             data_keys.remove("rollback_config")
             data__rollbackconfig = data["rollback_config"]
@@ -3004,11 +2739,11 @@ def validate____defs_deployment(data, custom_formats={}, name_prefix=None):
                         if "generic_resources" in data__resources__reservations_keys:
                             data__resources__reservations_keys.remove("generic_resources")
                             data__resources__reservations__genericresources = data__resources__reservations["generic_resources"]
-                            validate____defs_generic_resources(data__resources__reservations__genericresources, custom_formats, (name_prefix or "data") + ".resources.reservations.generic_resources")
+                            validate___definitions_generic_resources(data__resources__reservations__genericresources, custom_formats, (name_prefix or "data") + ".resources.reservations.generic_resources")
                         if "devices" in data__resources__reservations_keys:
                             data__resources__reservations_keys.remove("devices")
                             data__resources__reservations__devices = data__resources__reservations["devices"]
-                            validate____defs_devices(data__resources__reservations__devices, custom_formats, (name_prefix or "data") + ".resources.reservations.devices")
+                            validate___definitions_devices(data__resources__reservations__devices, custom_formats, (name_prefix or "data") + ".resources.reservations.devices")
                         for data__resources__reservations_key, data__resources__reservations_val in data__resources__reservations.items():
                             if REGEX_PATTERNS['^x-'].search(data__resources__reservations_key):
                                 if data__resources__reservations_key in data__resources__reservations_keys:
@@ -3073,7 +2808,7 @@ def validate____defs_deployment(data, custom_formats={}, name_prefix=None):
                         data__placement__constraints_len = len(data__placement__constraints)
                         for data__placement__constraints_x, data__placement__constraints_item in enumerate(data__placement__constraints):
                             if not isinstance(data__placement__constraints_item, (str)):
-                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".placement.constraints[{data__placement__constraints_x}]".format(**locals()) + " must be string")
+                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".placement.constraints[{data__placement__constraints_x}]" + " must be string")
                 if "preferences" in data__placement_keys:
                     data__placement_keys.remove("preferences")
                     data__placement__preferences = data__placement["preferences"]
@@ -3084,7 +2819,7 @@ def validate____defs_deployment(data, custom_formats={}, name_prefix=None):
                         data__placement__preferences_len = len(data__placement__preferences)
                         for data__placement__preferences_x, data__placement__preferences_item in enumerate(data__placement__preferences):
                             if not isinstance(data__placement__preferences_item, (dict)):
-                                raise JsonSchemaValueException("" + (name_prefix or "data") + ".placement.preferences[{data__placement__preferences_x}]".format(**locals()) + " must be object")
+                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".placement.preferences[{data__placement__preferences_x}]" + " must be object")
                             data__placement__preferences_item_is_dict = isinstance(data__placement__preferences_item, dict)
                             if data__placement__preferences_item_is_dict:
                                 data__placement__preferences_item_keys = set(data__placement__preferences_item.keys())
@@ -3092,13 +2827,13 @@ def validate____defs_deployment(data, custom_formats={}, name_prefix=None):
                                     data__placement__preferences_item_keys.remove("spread")
                                     data__placement__preferences_item__spread = data__placement__preferences_item["spread"]
                                     if not isinstance(data__placement__preferences_item__spread, (str)):
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + ".placement.preferences[{data__placement__preferences_x}].spread".format(**locals()) + " must be string")
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".placement.preferences[{data__placement__preferences_x}].spread" + " must be string")
                                 for data__placement__preferences_item_key, data__placement__preferences_item_val in data__placement__preferences_item.items():
                                     if REGEX_PATTERNS['^x-'].search(data__placement__preferences_item_key):
                                         if data__placement__preferences_item_key in data__placement__preferences_item_keys:
                                             data__placement__preferences_item_keys.remove(data__placement__preferences_item_key)
                                 if data__placement__preferences_item_keys:
-                                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".placement.preferences[{data__placement__preferences_x}]".format(**locals()) + " must not contain "+str(data__placement__preferences_item_keys)+" properties")
+                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".placement.preferences[{data__placement__preferences_x}]" + " must not contain "+str(data__placement__preferences_item_keys)+" properties")
                 if "max_replicas_per_node" in data__placement_keys:
                     data__placement_keys.remove("max_replicas_per_node")
                     data__placement__maxreplicaspernode = data__placement["max_replicas_per_node"]
@@ -3118,7 +2853,7 @@ def validate____defs_deployment(data, custom_formats={}, name_prefix=None):
             raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
     return data
 
-def validate____defs_devices(data, custom_formats={}, name_prefix=None):
+def validate___definitions_devices(data, custom_formats={}, name_prefix=None):
     if not isinstance(data, (list, tuple)):
         raise JsonSchemaValueException("" + (name_prefix or "data") + " must be array")
     data_is_list = isinstance(data, (list, tuple))
@@ -3126,44 +2861,44 @@ def validate____defs_devices(data, custom_formats={}, name_prefix=None):
         data_len = len(data)
         for data_x, data_item in enumerate(data):
             if not isinstance(data_item, (dict)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}]".format(**locals()) + " must be object")
+                raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}]" + " must be object")
             data_item_is_dict = isinstance(data_item, dict)
             if data_item_is_dict:
                 data_item__missing_keys = set(['capabilities']) - data_item.keys()
                 if data_item__missing_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}]".format(**locals()) + " must contain ")
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}]" + " must contain ")
                 data_item_keys = set(data_item.keys())
                 if "capabilities" in data_item_keys:
                     data_item_keys.remove("capabilities")
                     data_item__capabilities = data_item["capabilities"]
-                    validate____defs_list_of_strings(data_item__capabilities, custom_formats, (name_prefix or "data") + "[{data_x}].capabilities".format(**locals()))
+                    validate___definitions_list_of_strings(data_item__capabilities, custom_formats, (name_prefix or "data") + f"[{data_x}].capabilities")
                 if "count" in data_item_keys:
                     data_item_keys.remove("count")
                     data_item__count = data_item["count"]
                     if not isinstance(data_item__count, (str, int)) and not (isinstance(data_item__count, float) and data_item__count.is_integer()) or isinstance(data_item__count, bool):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}].count".format(**locals()) + " must be string or integer")
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}].count" + " must be string or integer")
                 if "device_ids" in data_item_keys:
                     data_item_keys.remove("device_ids")
                     data_item__deviceids = data_item["device_ids"]
-                    validate____defs_list_of_strings(data_item__deviceids, custom_formats, (name_prefix or "data") + "[{data_x}].device_ids".format(**locals()))
+                    validate___definitions_list_of_strings(data_item__deviceids, custom_formats, (name_prefix or "data") + f"[{data_x}].device_ids")
                 if "driver" in data_item_keys:
                     data_item_keys.remove("driver")
                     data_item__driver = data_item["driver"]
                     if not isinstance(data_item__driver, (str)):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}].driver".format(**locals()) + " must be string")
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}].driver" + " must be string")
                 if "options" in data_item_keys:
                     data_item_keys.remove("options")
                     data_item__options = data_item["options"]
-                    validate____defs_list_or_dict(data_item__options, custom_formats, (name_prefix or "data") + "[{data_x}].options".format(**locals()))
+                    validate___definitions_list_or_dict(data_item__options, custom_formats, (name_prefix or "data") + f"[{data_x}].options")
                 for data_item_key, data_item_val in data_item.items():
                     if REGEX_PATTERNS['^x-'].search(data_item_key):
                         if data_item_key in data_item_keys:
                             data_item_keys.remove(data_item_key)
                 if data_item_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}]".format(**locals()) + " must not contain "+str(data_item_keys)+" properties")
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}]" + " must not contain "+str(data_item_keys)+" properties")
     return data
 
-def validate____defs_generic_resources(data, custom_formats={}, name_prefix=None):
+def validate___definitions_generic_resources(data, custom_formats={}, name_prefix=None):
     if not isinstance(data, (list, tuple)):
         raise JsonSchemaValueException("" + (name_prefix or "data") + " must be array")
     data_is_list = isinstance(data, (list, tuple))
@@ -3171,7 +2906,7 @@ def validate____defs_generic_resources(data, custom_formats={}, name_prefix=None
         data_len = len(data)
         for data_x, data_item in enumerate(data):
             if not isinstance(data_item, (dict)):
-                raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}]".format(**locals()) + " must be object")
+                raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}]" + " must be object")
             data_item_is_dict = isinstance(data_item, dict)
             if data_item_is_dict:
                 data_item_keys = set(data_item.keys())
@@ -3179,7 +2914,7 @@ def validate____defs_generic_resources(data, custom_formats={}, name_prefix=None
                     data_item_keys.remove("discrete_resource_spec")
                     data_item__discreteresourcespec = data_item["discrete_resource_spec"]
                     if not isinstance(data_item__discreteresourcespec, (dict)):
-                        raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}].discrete_resource_spec".format(**locals()) + " must be object")
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}].discrete_resource_spec" + " must be object")
                     data_item__discreteresourcespec_is_dict = isinstance(data_item__discreteresourcespec, dict)
                     if data_item__discreteresourcespec_is_dict:
                         data_item__discreteresourcespec_keys = set(data_item__discreteresourcespec.keys())
@@ -3187,35 +2922,106 @@ def validate____defs_generic_resources(data, custom_formats={}, name_prefix=None
                             data_item__discreteresourcespec_keys.remove("kind")
                             data_item__discreteresourcespec__kind = data_item__discreteresourcespec["kind"]
                             if not isinstance(data_item__discreteresourcespec__kind, (str)):
-                                raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}].discrete_resource_spec.kind".format(**locals()) + " must be string")
+                                raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}].discrete_resource_spec.kind" + " must be string")
                         if "value" in data_item__discreteresourcespec_keys:
                             data_item__discreteresourcespec_keys.remove("value")
                             data_item__discreteresourcespec__value = data_item__discreteresourcespec["value"]
                             if not isinstance(data_item__discreteresourcespec__value, (int, float, str)) or isinstance(data_item__discreteresourcespec__value, bool):
-                                raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}].discrete_resource_spec.value".format(**locals()) + " must be number or string")
+                                raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}].discrete_resource_spec.value" + " must be number or string")
                         for data_item__discreteresourcespec_key, data_item__discreteresourcespec_val in data_item__discreteresourcespec.items():
                             if REGEX_PATTERNS['^x-'].search(data_item__discreteresourcespec_key):
                                 if data_item__discreteresourcespec_key in data_item__discreteresourcespec_keys:
                                     data_item__discreteresourcespec_keys.remove(data_item__discreteresourcespec_key)
                         if data_item__discreteresourcespec_keys:
-                            raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}].discrete_resource_spec".format(**locals()) + " must not contain "+str(data_item__discreteresourcespec_keys)+" properties")
+                            raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}].discrete_resource_spec" + " must not contain "+str(data_item__discreteresourcespec_keys)+" properties")
                 for data_item_key, data_item_val in data_item.items():
                     if REGEX_PATTERNS['^x-'].search(data_item_key):
                         if data_item_key in data_item_keys:
                             data_item_keys.remove(data_item_key)
                 if data_item_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + "[{data_x}]".format(**locals()) + " must not contain "+str(data_item_keys)+" properties")
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}]" + " must not contain "+str(data_item_keys)+" properties")
     return data
 
-def validate____defs_include(data, custom_formats={}, name_prefix=None):
-    data_one_of_count30 = 0
-    if data_one_of_count30 < 2:
+def validate___definitions_development(data, custom_formats={}, name_prefix=None):
+    if not isinstance(data, (dict, NoneType)):
+        raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object or null")
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data_keys = set(data.keys())
+        if "watch" in data_keys:
+            data_keys.remove("watch")
+            data__watch = data["watch"]
+            if not isinstance(data__watch, (list, tuple)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".watch must be array")
+            data__watch_is_list = isinstance(data__watch, (list, tuple))
+            if data__watch_is_list:
+                data__watch_len = len(data__watch)
+                for data__watch_x, data__watch_item in enumerate(data__watch):
+                    if not isinstance(data__watch_item, (dict)):
+                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".watch[{data__watch_x}]" + " must be object")
+                    data__watch_item_is_dict = isinstance(data__watch_item, dict)
+                    if data__watch_item_is_dict:
+                        data__watch_item__missing_keys = set(['path', 'action']) - data__watch_item.keys()
+                        if data__watch_item__missing_keys:
+                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".watch[{data__watch_x}]" + " must contain ")
+                        data__watch_item_keys = set(data__watch_item.keys())
+                        if "ignore" in data__watch_item_keys:
+                            data__watch_item_keys.remove("ignore")
+                            data__watch_item__ignore = data__watch_item["ignore"]
+                            validate___definitions_string_or_list(data__watch_item__ignore, custom_formats, (name_prefix or "data") + f".watch[{data__watch_x}].ignore")
+                        if "include" in data__watch_item_keys:
+                            data__watch_item_keys.remove("include")
+                            data__watch_item__include = data__watch_item["include"]
+                            validate___definitions_string_or_list(data__watch_item__include, custom_formats, (name_prefix or "data") + f".watch[{data__watch_x}].include")
+                        if "path" in data__watch_item_keys:
+                            data__watch_item_keys.remove("path")
+                            data__watch_item__path = data__watch_item["path"]
+                            if not isinstance(data__watch_item__path, (str)):
+                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".watch[{data__watch_x}].path" + " must be string")
+                        if "action" in data__watch_item_keys:
+                            data__watch_item_keys.remove("action")
+                            data__watch_item__action = data__watch_item["action"]
+                            if not isinstance(data__watch_item__action, (str)):
+                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".watch[{data__watch_x}].action" + " must be string")
+                            if not (isinstance(data__watch_item__action, str) and data__watch_item__action == 'rebuild' or isinstance(data__watch_item__action, str) and data__watch_item__action == 'sync' or isinstance(data__watch_item__action, str) and data__watch_item__action == 'restart' or isinstance(data__watch_item__action, str) and data__watch_item__action == 'sync+restart' or isinstance(data__watch_item__action, str) and data__watch_item__action == 'sync+exec'):
+                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".watch[{data__watch_x}].action" + " must be one of ['rebuild', 'sync', 'restart', 'sync+restart', 'sync+exec']")
+                        if "target" in data__watch_item_keys:
+                            data__watch_item_keys.remove("target")
+                            data__watch_item__target = data__watch_item["target"]
+                            if not isinstance(data__watch_item__target, (str)):
+                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".watch[{data__watch_x}].target" + " must be string")
+                        if "exec" in data__watch_item_keys:
+                            data__watch_item_keys.remove("exec")
+                            data__watch_item__exec = data__watch_item["exec"]
+                            validate___definitions_service_hook(data__watch_item__exec, custom_formats, (name_prefix or "data") + f".watch[{data__watch_x}].exec")
+                        if "initial_sync" in data__watch_item_keys:
+                            data__watch_item_keys.remove("initial_sync")
+                            data__watch_item__initialsync = data__watch_item["initial_sync"]
+                            if not isinstance(data__watch_item__initialsync, (bool)):
+                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".watch[{data__watch_x}].initial_sync" + " must be boolean")
+                        for data__watch_item_key, data__watch_item_val in data__watch_item.items():
+                            if REGEX_PATTERNS['^x-'].search(data__watch_item_key):
+                                if data__watch_item_key in data__watch_item_keys:
+                                    data__watch_item_keys.remove(data__watch_item_key)
+                        if data__watch_item_keys:
+                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".watch[{data__watch_x}]" + " must not contain "+str(data__watch_item_keys)+" properties")
+        for data_key, data_val in data.items():
+            if REGEX_PATTERNS['^x-'].search(data_key):
+                if data_key in data_keys:
+                    data_keys.remove(data_key)
+        if data_keys:
+            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
+    return data
+
+def validate___definitions_include(data, custom_formats={}, name_prefix=None):
+    data_one_of_count28 = 0
+    if data_one_of_count28 < 2:
         try:
             if not isinstance(data, (str)):
                 raise JsonSchemaValueException("" + (name_prefix or "data") + " must be string")
-            data_one_of_count30 += 1
+            data_one_of_count28 += 1
         except (JsonSchemaValueException, JsonSchemaValuesException): pass
-    if data_one_of_count30 < 2:
+    if data_one_of_count28 < 2:
         try:
             if not isinstance(data, (dict)):
                 raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object")
@@ -3225,11 +3031,11 @@ def validate____defs_include(data, custom_formats={}, name_prefix=None):
                 if "path" in data_keys:
                     data_keys.remove("path")
                     data__path = data["path"]
-                    validate____defs_string_or_list(data__path, custom_formats, (name_prefix or "data") + ".path")
+                    validate___definitions_string_or_list(data__path, custom_formats, (name_prefix or "data") + ".path")
                 if "env_file" in data_keys:
                     data_keys.remove("env_file")
                     data__envfile = data["env_file"]
-                    validate____defs_string_or_list(data__envfile, custom_formats, (name_prefix or "data") + ".env_file")
+                    validate___definitions_string_or_list(data__envfile, custom_formats, (name_prefix or "data") + ".env_file")
                 if "project_directory" in data_keys:
                     data_keys.remove("project_directory")
                     data__projectdirectory = data["project_directory"]
@@ -3237,8 +3043,8 @@ def validate____defs_include(data, custom_formats={}, name_prefix=None):
                         raise JsonSchemaValueException("" + (name_prefix or "data") + ".project_directory must be string")
                 if data_keys:
                     raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
-            data_one_of_count30 += 1
+            data_one_of_count28 += 1
         except (JsonSchemaValueException, JsonSchemaValuesException): pass
-    if data_one_of_count30 != 1:
+    if data_one_of_count28 != 1:
         raise JsonSchemaValueException("" + (name_prefix or "data") + " must be valid exactly by one definition")
     return data

@@ -110,9 +110,7 @@ class _Builder:
     def dependencies(self, component: Component) -> dict[str, str]:
         mine = {c.name: c for c in self.mine}
         conditions = {
-            name: "service_healthy" if mine[name].healthcheck else "service_started"
-            for name in component.depends_on
-            if name in mine
+            name: "service_healthy" if mine[name].healthcheck else "service_started" for name in component.depends_on if name in mine
         }
         if component.name in self.delivery.mounts:
             conditions[labels.INIT] = "service_completed_successfully"
@@ -150,9 +148,7 @@ def variable_of(secret: str) -> str:
     return "LOOMA_SECRET_" + secret.upper().replace("-", "_")
 
 
-def _given(
-    component: Component, request: RenderRequest, more: Sequence[str], render: RenderConfig, scope: Mapping[str, object]
-) -> Given:
+def _given(component: Component, request: RenderRequest, more: Sequence[str], render: RenderConfig, scope: Mapping[str, object]) -> Given:
     texts = (*component.environment.values(), *component.entrypoint, *component.command, *component.healthcheck)
     secrets = tuple(dict.fromkeys((*component.secrets, *secrets_in(texts), *more)))
     for name in secrets:
@@ -206,7 +202,7 @@ def _limits(resources: Resources) -> Limits:
 
 
 def _volumes(component: Component) -> tuple[Mount, ...]:
-    return tuple(Mount(f"{component.name}-{name}", path) for name, path in component.volumes.items())
+    return tuple(Mount(name, path) for name, path in component.volumes.items())
 
 
 def _ports(component: Component, request: RenderRequest) -> tuple[Port, ...]:

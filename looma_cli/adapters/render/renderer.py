@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, TemplateError
 
-from looma_cli.adapters.render import document, schema
+from looma_cli.adapters.render import document, override, schema
 from looma_cli.adapters.render.layer import view_of
 from looma_cli.adapters.render.literal import as_compose, as_json
 from looma_cli.errors import RenderFailed
@@ -16,7 +16,7 @@ from looma_cli.model.edition import ImageReference
 from looma_cli.model.layer import RenderedLayer
 from looma_cli.model.render import RenderRequest
 
-LAYER = "layers/layer.yaml.j2"
+LAYER = "layers/layer.json.j2"
 INIT_IMAGE = ImageReference(registry="busybox:1.37", local="looma/base:bookworm")
 
 
@@ -32,7 +32,10 @@ class JinjaRenderer:
         """Raises RenderFailed, ImageUnavailable, or InvalidManifest for a broken override."""
         view = view_of(request, self._init_image, self._config)
         manifest = document.read(_fill(self._layers, LAYER, {"layer": view}))
+        if request.override:
+            manifest = override.apply(manifest, request, view.network_labels)
         _check(manifest)
+        manifest = {key: value for key, value in manifest.items() if value}
         return RenderedLayer(
             reference=request.reference,
             manifest=document.write(manifest, request.tenant.name, view.project),
