@@ -1,26 +1,39 @@
-"""Is it well? Every component asked now: container state, protocol probe, and the route through the edge."""
+"""Is it well? Every component asked now: container state, protocol probe, and the route through the edge.
+
+One look at the engine and one round of probes for each host, however many tenants live there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from looma_cli.errors import Unreachable
 from looma_cli.model.edition import Probe
 from looma_cli.model.health import ComponentHealth, ProbeResult, ProbeTarget, TenantHealth
 from looma_cli.model.layer import Workload
-from looma_cli.model.probing import probe_targets
+from looma_cli.model.probing import mode_of, probe_targets
 from looma_cli.model.tenant import Tenant
 from looma_cli.usecases.context import LOCAL, Context
 
 EDGE = "edge"
-PROBED_STATUSES = ("running", "suspended", "provisioning", "switching", "failed")
+UP = ("running", "suspended", "provisioning", "switching", "failed")
+Answers = Mapping[str, ProbeResult]
 
 
 @dataclass(frozen=True, slots=True)
 class HealthReport:
     healthy: bool
     tenants: tuple[TenantHealth, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one tenant's check needs: its containers by component, and the targets worth asking."""
+
+    tenant: Tenant
+    workloads: Mapping[str, Workload]
+    targets: tuple[ProbeTarget, ...]
 
 
 class HealthUseCases:
@@ -31,45 +44,46 @@ class HealthUseCases:
     def check(self, names: list[str]) -> HealthReport:
         """Ask the named tenants (none: all that should run) and remember the answers. Raises NotFound for an unknown name.
 
-        A host that cannot be reached makes its tenants unhealthy, never absent from the report.
+        A host that cannot be reached makes its tenants unhealthy, never absent from the report; without the local engine there is
+        nothing to report on, so that is raised (exit 7).
         """
         with self._world.store.read() as state:
-            tenants = [state.tenant(name) for name in names] if names else [t for t in state.tenants() if t.status in PROBED_STATUSES]
-        reports = tuple(self._tenant(tenant) for tenant in tenants)
+            tenants = [state.tenant(name) for name in names] if names else [t for t in state.tenants() if t.status in UP]
+        found: dict[str, TenantHealth] = {}
+        for host in dict.fromkeys(tenant.host for tenant in tenants):
+            found |= self._host(host, [tenant for tenant in tenants if tenant.host == host])
+        reports = tuple(found[tenant.name] for tenant in tenants)
         self._remember(reports)
         return HealthReport(all(report.healthy for report in reports), reports)
 
-    def _tenant(self, tenant: Tenant) -> TenantHealth:
+    def _host(self, host: str, tenants: list[Tenant]) -> dict[str, TenantHealth]:
         try:
-            components = self._components(tenant)
+            workloads = self._world.engine(host).workloads(tenants[0].name if len(tenants) == 1 else None)
         except Unreachable as error:
-            if tenant.host == LOCAL:
-                raise  # without the local engine there is nothing to report on: the command itself has failed
-            components = (ComponentHealth("host", "host", "unreachable", False, None, error.message),)
-        return TenantHealth(tenant.name, all(c.healthy for c in components), components)
+            if host == LOCAL:
+                raise
+            lost = (ComponentHealth("host", "host", "unreachable", False, None, error.message),)
+            return {tenant.name: TenantHealth(tenant.name, False, lost) for tenant in tenants}
+        asked = [self._asked(tenant, workloads) for tenant in tenants]
+        results = iter(self._world.health.probe([target for each in asked for target in each.targets]))
+        return {each.tenant.name: self._judged(each, {t.component: next(results) for t in each.targets}) for each in asked}
 
-    def _components(self, tenant: Tenant) -> tuple[ComponentHealth, ...]:
-        edition = self._world.catalog.edition(tenant.edition)
+    def _asked(self, tenant: Tenant, workloads: list[Workload]) -> Asked:
         current = (tenant.layer("data"), tenant.layer("app"))
-        workloads = {w.component: w for w in self._world.engine(tenant.host).workloads(tenant.name) if w.reference in current}
+        mine = {w.component: w for w in workloads if w.reference in current}
         reachable = self._world.access(tenant.host).reachable
-        targets = probe_targets(tenant, edition, reachable)
-        route = _route_target(tenant, reachable)
-        asked = [t for t in targets if t.component in workloads and workloads[t.component].state == "running"]
-        *results, routed = self._world.health.probe([*asked, route])
-        answers = {result.component: result for result in results}
-        lines = [
-            _component(component.name, component.kind, workloads.get(component.name), answers.get(component.name))
-            for component in edition.of_profile(tenant.profile)
-        ]
-        return (*lines, self._route(tenant, routed))
+        targets = probe_targets(tenant, self._world.catalog.edition(tenant.edition), reachable)
+        worth_asking = [t for t in targets if t.component in mine and mine[t.component].state == "running"]
+        return Asked(tenant, mine, (*worth_asking, _route_target(tenant, reachable)))
 
-    def _route(self, tenant: Tenant, routed: ProbeResult) -> ComponentHealth:
-        if tenant.status == "suspended":
-            suspended = "503" in routed.detail
-            return ComponentHealth(EDGE, "edge", "suspended", suspended, routed.latency_ms, "" if suspended else routed.detail)
-        state = "serving" if routed.healthy else "failing"
-        return ComponentHealth(EDGE, "edge", state, routed.healthy, routed.latency_ms, routed.detail)
+    def _judged(self, asked: Asked, answers: Answers) -> TenantHealth:
+        edition = self._world.catalog.edition(asked.tenant.edition)
+        lines = [
+            _component(component.name, component.kind, asked.workloads.get(component.name), answers.get(component.name))
+            for component in edition.of_profile(asked.tenant.profile)
+        ]
+        lines.append(_route(asked.tenant, answers[EDGE]))
+        return TenantHealth(asked.tenant.name, all(line.healthy for line in lines), tuple(lines))
 
     def _remember(self, reports: tuple[TenantHealth, ...]) -> None:
         at = self._world.clock.now()
@@ -80,19 +94,31 @@ class HealthUseCases:
 
 
 def _route_target(tenant: Tenant, reachable: Callable[[str, int], tuple[str, int]]) -> ProbeTarget:
+    """The entry service's health path at the public port; a suspended tenant's route is right when it answers 503."""
     address, port = reachable("127.0.0.1", tenant.public_port)
-    return ProbeTarget(EDGE, "edge", Probe("http", EDGE, "/health", tuple(range(200, 400))), address, port)
+    expect = tuple(range(200, 400)) if mode_of(tenant.status) == "serving" else (503,)
+    return ProbeTarget(EDGE, EDGE, Probe("http", EDGE, "/health", expect), address, port)
+
+
+def _route(tenant: Tenant, answer: ProbeResult) -> ComponentHealth:
+    state = mode_of(tenant.status) if answer.healthy else "failing"
+    return ComponentHealth(EDGE, EDGE, state, answer.healthy, answer.latency_ms, "" if answer.healthy else answer.detail)
 
 
 def _component(name: str, kind: str, workload: Workload | None, answer: ProbeResult | None) -> ComponentHealth:
     if workload is None:
         return ComponentHealth(name, kind, "absent", False, None, "no container")
     if workload.state != "running":
-        reason = "out of memory" if workload.out_of_memory else f"exit code {workload.exit_code}"
-        return ComponentHealth(name, kind, workload.state, False, None, reason if workload.state == "exited" else "")
+        return ComponentHealth(name, kind, workload.state, False, None, _why_not_running(workload))
     if answer is None:
         healthy = workload.health in ("healthy", "none")
-        return ComponentHealth(name, kind, workload.state, healthy, None, "" if healthy else f"container is {workload.health}")
-    healthy = answer.healthy and workload.health != "unhealthy"
-    detail = answer.detail or ("" if healthy else "the container's own check fails")
-    return ComponentHealth(name, kind, workload.state, healthy, answer.latency_ms, "" if healthy else detail)
+        return ComponentHealth(name, kind, workload.state, healthy, None, "" if healthy else f"the container's own check: {workload.health}")
+    if answer.healthy and workload.health == "unhealthy":
+        return ComponentHealth(name, kind, workload.state, False, answer.latency_ms, "the container's own check fails")
+    return ComponentHealth(name, kind, workload.state, answer.healthy, answer.latency_ms, "" if answer.healthy else answer.detail)
+
+
+def _why_not_running(workload: Workload) -> str:
+    if workload.out_of_memory:
+        return "ran out of memory"
+    return f"exit code {workload.exit_code}" if workload.state == "exited" else ""
