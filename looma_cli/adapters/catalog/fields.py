@@ -120,27 +120,28 @@ def matching(pattern: str, expected: str, *, scalars: Parser = text) -> Parser:
 
 
 def sequence(item: Parser, *, minimum: int = 0, unique: bool = True) -> Parser:
-    """A list as a tuple; bad items are left out, repeated ones are reported."""
+    """A list as a tuple; repeated items are reported and left out, one bad item makes the list bad."""
 
     def parse(node: Any, report: Report) -> Any:
         if tag(node) != "seq":
             return _wrong(node, report, "a list")
         if len(node.value) < minimum:
             report.add(node, f"expected a list of {minimum} or more, found {len(node.value)}")
-        return _items(node, report, item, unique)
+        values = [item(child, report) for child in node.value]
+        if BAD in values:
+            return BAD
+        if unique:
+            for value, child in _repeated(values, node.value):
+                report.add(child, f"{value!r} is listed twice")
+            values = list(dict.fromkeys(values))
+        return tuple(values)
 
     return parse
 
 
-def _items(node: Any, report: Report, item: Parser, unique: bool) -> tuple[Any, ...]:
-    values: list[Any] = []
-    for child in node.value:
-        value = item(child, report)
-        if unique and value is not BAD and value in values:
-            report.add(child, f"{value!r} is listed twice")
-        elif value is not BAD:
-            values.append(value)
-    return tuple(values)
+def _repeated(values: list[Any], nodes: list[Any]) -> list[tuple[Any, Any]]:
+    seen: set[Any] = set()
+    return [(value, node) for value, node in zip(values, nodes, strict=True) if value in seen or seen.add(value)]
 
 
 def entries(node: Any, report: Report) -> list[tuple[str, Any, Any]]:

@@ -104,12 +104,14 @@ def _read_section(node: Any, kind: str, reading: Reading) -> None:
         reading.report.add(node, "an edition has at least one service")
     for key, key_node, value in entries(node, reading.report):
         overrides = component_entry(value, reading.report)
-        if name(key_node, reading.report) is not BAD and overrides is not BAD:
+        if name(key_node, reading.report) is not BAD:
             _read_component(key, key_node, kind, overrides, reading)
 
 
-def _read_component(key: str, key_node: Any, kind: str, overrides: Mapping[str, Any], reading: Reading) -> None:
+def _read_component(key: str, key_node: Any, kind: str, overrides: Any, reading: Reading) -> None:
+    """A component whose value is BAD (reported) still counts, without ports, so that what names it is not reported as well."""
     report = reading.report
+    well_formed, overrides = overrides is not BAD, {} if overrides is BAD else overrides
     earlier = next((entry for entry in reading.entries if entry.name == key), None)
     if earlier:
         report.add(key_node, f"duplicate component {key!r}; the first is on line {earlier.line}")
@@ -120,7 +122,7 @@ def _read_component(key: str, key_node: Any, kind: str, overrides: Mapping[str, 
         return
     line = key_node.start_mark.line + 1
     values = merged(_at_line(base, line), {k: v for k, v in overrides.items() if k not in ("type", "port", "ports")})
-    ports = _ports(key, line, base["ports"], overrides, report)
+    ports = _ports(key, line, base["ports"], overrides, report) if well_formed else {}
     reading.entries.append(Entry(key, line, type_name, values, ports))
 
 

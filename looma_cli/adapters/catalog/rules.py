@@ -49,7 +49,7 @@ def _paths(entries: Sequence[Entry], report: Report) -> None:
 def _probes(entries: Sequence[Entry], report: Report) -> None:
     for entry in entries:
         port = entry.values["probe"].get("port")
-        if port and port not in entry.ports:
+        if port and port not in entry.ports and port not in entry.values["ports"]:
             report.add(entry.line, f"the probe of {entry.name} asks port {port!r}, which it does not have")
 
 

@@ -172,9 +172,7 @@ OVERRIDES: dict[str, Parser] = {
     "entrypoint": _arguments,
     "volumes": mapping(name, _path_in_container),
     "temporary": sequence(_path_in_container),
-    "configs": mapping(
-        matching(r"(?!.*\.\.)[a-z0-9][a-z0-9._/-]*\.j2", "a template like prometheus/rules.yml.j2"), _path_in_container
-    ),
+    "configs": mapping(matching(r"(?!.*\.\.)[a-z0-9][a-z0-9._/-]*\.j2", "a template like prometheus/rules.yml.j2"), _path_in_container),
     "capabilities": sequence(one_of(*_CAPABILITIES)),
     "user": matching(r"[a-z0-9_][a-z0-9_-]{0,31}(?::[a-z0-9_][a-z0-9_-]{0,31})?", "a user like mysql or 999:999", scalars=literal),
     "read_only": boolean,
