@@ -48,7 +48,7 @@ class Runner:
                 self._pause_if_asked(operation)
             except LoomaError as error:
                 self._fail(self._read(operation.id), index, error)
-            except Exception as error:  # a defect of ours or of a library: the world is put back all the same
+            except Exception as error:  # noqa: BLE001  a defect of ours or of a library: the world is put back all the same
                 self._fail(self._read(operation.id), index, OperationFailed(f"{type(error).__name__}: {error}", "see --debug"), error)
         return self._finish(operation, "done")
 
@@ -131,7 +131,9 @@ class Runner:
             ways = f"looma operation resume {operation.id}"
             if not pivot_passed(operation):
                 ways += f", or: looma operation rollback {operation.id}"
-            raise Paused(f"{error.message} (operation {operation.id} is paused)", f"mend that, then: {ways}", operation=operation.id) from error
+            raise Paused(
+                f"{error.message} (operation {operation.id} is paused)", f"mend that, then: {ways}", operation=operation.id
+            ) from error
         operation = self._save(replace(operation, direction="back", error=error.message))
         operation = self._undo_all(operation)
         self._finish(replace(operation, error=error.message), "failed")

@@ -72,7 +72,6 @@ def _model() -> Any:
     from pydantic import BaseModel, Field, field_validator
 
     class Settings(BaseModel, frozen=True):
-
         database_url: str | None = Field(None, description="state in PostgreSQL instead of looma.db")
         output: str = Field("table", description="table, json or yaml")
         images: str = Field("registry", description="registry (pull) or local (built here)")

@@ -298,9 +298,7 @@ class Leases(Protocol):
         """Ends the outside program that a dead holder left behind, if it still runs on this machine."""
         ...
 
-    def hold(
-        self, resource: str, operation: str | None, why: str, *, wait_seconds: float = 0
-    ) -> AbstractContextManager[HeldLease]:
+    def hold(self, resource: str, operation: str | None, why: str, *, wait_seconds: float = 0) -> AbstractContextManager[HeldLease]:
         """Takes the lease (from a dead holder too, ending its child first) for the length of a ``with`` block.
 
         Raises Held naming holder, operation and since when, after ``wait_seconds``.

@@ -39,10 +39,10 @@ class UpdateRequest:
     """``settings`` are added or changed, names in ``unset`` removed; everything left UNSET stays."""
 
     name: str
-    hostname: str | None | Unset = UNSET
+    hostname: str | Unset | None = UNSET
     settings: Mapping[str, str] = field(default_factory=dict)
     unset: tuple[str, ...] = ()
     profile: str | Unset = UNSET
     display_name: str | Unset = UNSET
-    tls_certificate: str | None | Unset = UNSET
-    tls_key: str | None | Unset = field(default=UNSET, repr=False)
+    tls_certificate: str | Unset | None = UNSET
+    tls_key: str | Unset | None = field(default=UNSET, repr=False)

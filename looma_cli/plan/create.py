@@ -87,7 +87,12 @@ def plan_create(
         steps += start_steps(tenant, "absent", edge_image, new_route=True)
         steps.append(SetStatus(tenant.name, "running", "provisioning").planned("everything answers"))
     return Plan(
-        "tenant.create", tenant.name, tuple(steps), len(steps) - 1, tuple(_changes(tenant, components, chosen, cidrs)), warnings_of(edition, seen)
+        "tenant.create",
+        tenant.name,
+        tuple(steps),
+        len(steps) - 1,
+        tuple(_changes(tenant, components, chosen, cidrs)),
+        warnings_of(edition, seen),
     )
 
 
@@ -174,7 +179,9 @@ def _changes(tenant: Tenant, components: Sequence[Component], chosen: Sequence[C
     ports = {}
     for c in chosen:
         ports.setdefault(c.wanted.component, []).append(f"{LOOPBACK}:{c.host_port}->{c.wanted.container_port}")
-    lines = [f"+ network {LayerReference(tenant.name, layer, 1).project} {cidr}" for layer, cidr in zip(("data", "app"), cidrs, strict=True)]
+    lines = [
+        f"+ network {LayerReference(tenant.name, layer, 1).project} {cidr}" for layer, cidr in zip(("data", "app"), cidrs, strict=True)
+    ]
     for component in components:
         project = tenant.layer(component.layer).project
         lines += [f"+ volume {project}_{component.name}-{volume}" for volume in component.volumes]

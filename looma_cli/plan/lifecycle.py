@@ -23,7 +23,15 @@ def require(tenant: Tenant, *statuses: str, verb: str) -> None:
 
 
 def plan_start(
-    tenant: Tenant, edition: Edition, seen: HostObservation, held: Held, limits: Limits, *, registry: str, edge_image: str, support_images: list[str]
+    tenant: Tenant,
+    edition: Edition,
+    seen: HostObservation,
+    held: Held,
+    limits: Limits,
+    *,
+    registry: str,
+    edge_image: str,
+    support_images: list[str],
 ) -> Plan:
     """A created, stopped or failed tenant to its feet, from freshly rendered files."""
     require(tenant, "created", "stopped", "failed", "running", verb="start")

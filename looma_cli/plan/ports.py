@@ -33,10 +33,7 @@ class Chosen:
 def wanted_ports(components: Sequence[Component]) -> list[Wanted]:
     """Every port that the components publish, in manifest order."""
     return [
-        Wanted(c.name, c.layer, p.container_port, p.canonical, p.protocol)
-        for c in components
-        for p in c.ports
-        if p.canonical is not None
+        Wanted(c.name, c.layer, p.container_port, p.canonical, p.protocol) for c in components for p in c.ports if p.canonical is not None
     ]
 
 
@@ -81,9 +78,7 @@ def free_block(size: int, taken: Collection[int], block_range: tuple[int, int]) 
         start = port + 1
     if high - start + 1 >= size:
         return start
-    raise NoFreePorts(
-        f"no block of {size} free ports in {low}-{high}", "widen LOOMA_PORT_RANGE, or look at: looma port list"
-    )
+    raise NoFreePorts(f"no block of {size} free ports in {low}-{high}", "widen LOOMA_PORT_RANGE, or look at: looma port list")
 
 
 def free_port(taken: Collection[int], port_range: tuple[int, int], what: str) -> int:

@@ -23,7 +23,9 @@ def choose_subnets(count: int, taken: Iterable[str], pool: IPv4Network) -> list[
         if slot not in used:
             chosen.append(str(IPv4Network((first + slot * _SIZE, PREFIX))))
     if len(chosen) < count:
-        raise NoFreeSubnet(f"the subnet pool {pool} has no {count} free /{PREFIX}", "widen LOOMA_SUBNET_POOL, or look at: looma network list")
+        raise NoFreeSubnet(
+            f"the subnet pool {pool} has no {count} free /{PREFIX}", "widen LOOMA_SUBNET_POOL, or look at: looma network list"
+        )
     return chosen
 
 

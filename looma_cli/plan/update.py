@@ -58,13 +58,17 @@ def plan_update(
     references = [*image_references(tenant, components_of(edition, profile), edition, registry), *support_images]
     change = [ChangeTenant(tenant.name, changes, previous, secrets).planned("update asked for")]
     if added:
-        change.append(Reallocate(tenant.name, encode(tenant.ports), encode([*tenant.ports, *added])).planned("the profile has more components"))
+        change.append(
+            Reallocate(tenant.name, encode(tenant.ports), encode([*tenant.ports, *added])).planned("the profile has more components")
+        )
     render = RenderStack(tenant.name, layers, False, seen.start_interval).planned("settings, profile or override may have changed")
     steps = [*(_guards(tenant) if up else ()), *change, render]
     if up:
         steps += [PullImages(tenant.name, tenant.host, references, tenant.images == "local").planned("the stack's images"), *_apply(tenant)]
     steps.append(SettleFiles(tenant.name).planned("the old files are not needed any more"))
-    lines = [f"~ {name}" for name in sorted(changes) if name != "updated_at"] or ["~ rendered files, where templates or override.yaml changed"]
+    lines = [f"~ {name}" for name in sorted(changes) if name != "updated_at"] or [
+        "~ rendered files, where templates or override.yaml changed"
+    ]
     return Plan("tenant.update", tenant.name, tuple(steps), len(steps) - 1, tuple(lines))
 
 

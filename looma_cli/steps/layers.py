@@ -24,9 +24,7 @@ def manifest_name(layer: str, generation: int) -> str:
     return f"{layer}-g{generation}/compose.yaml"
 
 
-def render_request(
-    world: World, state: State, tenant: Tenant, layer: str, generation: int, start_interval: bool
-) -> RenderRequest:
+def render_request(world: World, state: State, tenant: Tenant, layer: str, generation: int, start_interval: bool) -> RenderRequest:
     """All that the renderer needs for one layer, read from the state, the catalog and the tenant's files."""
     return RenderRequest(
         tenant=tenant,

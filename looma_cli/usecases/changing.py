@@ -13,7 +13,9 @@ from looma_cli.usecases.context import Context
 Decide = Callable[[State], Plan | None]
 
 
-def change(context: Context, tenant: str, kind: str, host: str, decide: Decide, *, dry_run: bool = False, wait_seconds: float = 0) -> Plan | None:
+def change(
+    context: Context, tenant: str, kind: str, host: str, decide: Decide, *, dry_run: bool = False, wait_seconds: float = 0
+) -> Plan | None:
     """Run what ``decide`` says about the state as it is now; returns the plan, or None when there is nothing to do.
 
     Raises Held while another operation, alive or interrupted, has the tenant.

@@ -38,7 +38,18 @@ class DoctorUseCases:
 
     def check(self) -> list[Check]:
         """All checks, each on its own: one that fails does not hide the next."""
-        checks = [self._state, self._home_writable, self._engine, self._compose, self._disk, self._memory, self._subnets, self._ports, self._images, self._ssh]
+        checks = [
+            self._state,
+            self._home_writable,
+            self._engine,
+            self._compose,
+            self._disk,
+            self._memory,
+            self._subnets,
+            self._ports,
+            self._images,
+            self._ssh,
+        ]
         return [self._guarded(check) for check in checks]
 
     def _guarded(self, check: Callable[[], Check]) -> Check:

@@ -112,7 +112,9 @@ def _component(name: str, kind: str, workload: Workload | None, answer: ProbeRes
         return ComponentHealth(name, kind, workload.state, False, None, _why_not_running(workload))
     if answer is None:
         healthy = workload.health in ("healthy", "none")
-        return ComponentHealth(name, kind, workload.state, healthy, None, "" if healthy else f"the container's own check: {workload.health}")
+        return ComponentHealth(
+            name, kind, workload.state, healthy, None, "" if healthy else f"the container's own check: {workload.health}"
+        )
     if answer.healthy and workload.health == "unhealthy":
         return ComponentHealth(name, kind, workload.state, False, answer.latency_ms, "the container's own check fails")
     return ComponentHealth(name, kind, workload.state, answer.healthy, answer.latency_ms, "" if answer.healthy else answer.detail)

@@ -39,7 +39,12 @@ class ImageUseCases:
             missing = None
         source = self._context.images
         return [
-            ImageRecord(reference or "(no local image)", source, tuple(by), None if missing is None else bool(reference) and reference not in missing)
+            ImageRecord(
+                reference or "(no local image)",
+                source,
+                tuple(by),
+                None if missing is None else bool(reference) and reference not in missing,
+            )
             for reference, by in sorted(needed.items())
         ]
 
@@ -53,7 +58,7 @@ class ImageUseCases:
         return builder.build(list(names) or None, lambda name, state, line: self._context.reporter.note(f"{name}: {state} {line}".rstrip()))
 
     def bundle(self, path: Path, edition: str | None = None, profile: str | None = None) -> list[str]:
-        """Save all needed images that are present into one tar file; returns their references. Raises ImageUnavailable for a missing one."""
+        """Save all needed images that are present into one tar file; returns their references. Raises ImageUnavailable."""
         references = sorted(reference for reference in self._needed(edition, profile) if reference)
         self._builder().bundle(references, path)
         return references
@@ -79,7 +84,12 @@ class ImageUseCases:
         for profile in profiles:
             for component in edition.of_profile(profile):
                 template = component.image.local if self._context.images == "local" else component.image.registry
-                values = {"registry": self._context.registry, "edition": edition.name, "service": component.name, "release": edition.releases[-1]}
+                values = {
+                    "registry": self._context.registry,
+                    "edition": edition.name,
+                    "service": component.name,
+                    "release": edition.releases[-1],
+                }
                 for name, value in values.items():
                     template = (template or "").replace(f"$({name})", value)
                 pairs.append((component.name, template))

@@ -81,7 +81,9 @@ class StateUseCases:
         engine = self._world.engine(host.name)
         known = {tenant.layer(layer) for tenant in tenants if tenant.status in DEPLOYED for layer in ("data", "app")}
         found = [
-            Finding(host.name, "container", w.name, w.reference.tenant) for w in engine.workloads() if w.reference and w.reference not in known
+            Finding(host.name, "container", w.name, w.reference.tenant)
+            for w in engine.workloads()
+            if w.reference and w.reference not in known
         ]
         for kind, objects in (("volume", engine.volumes()), ("network", engine.networks())):
             for item in objects:

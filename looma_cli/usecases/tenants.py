@@ -47,9 +47,7 @@ class TenantUseCases:
             return state.tenant(name)
 
     # creating
-    def create(
-        self, request: CreateRequest, *, platform: bool = False, dry_run: bool = False, wait_seconds: float = 0
-    ) -> Tenant | Plan:
+    def create(self, request: CreateRequest, *, platform: bool = False, dry_run: bool = False, wait_seconds: float = 0) -> Tenant | Plan:
         """Allocate, render, start, prove, route. Made again with the same arguments it does what is missing.
 
         Raises NotFound, Conflict (AlreadyExists with other arguments), NoFreePorts, NoFreeSubnet, ImageUnavailable, OperationFailed.
@@ -79,9 +77,7 @@ class TenantUseCases:
         plan = self._replanning(host, attempt)
         return plan if dry_run else self.show(request.name)
 
-    def create_many(
-        self, rows: Iterable[tuple[int, CreateRequest | LoomaError]], *, start: bool = True
-    ) -> Iterator[BatchResult]:
+    def create_many(self, rows: Iterable[tuple[int, CreateRequest | LoomaError]], *, start: bool = True) -> Iterator[BatchResult]:
         """Create one after the other; a bad line is reported and the next one tried."""
         for line, row in rows:
             if isinstance(row, LoomaError):
