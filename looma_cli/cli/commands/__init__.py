@@ -1,0 +1,1 @@
+"""One module per noun: what ``looma NOUN`` does. Each has an object ``noun``."""

@@ -1,0 +1,37 @@
+"""Ctrl-C and SIGTERM while something is being changed: the step under way is finished, then the operation pauses."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_requests: list[int] = []
+
+
+def stop_requested() -> bool:
+    """Whether the user asked to end."""
+    return bool(_requests)
+
+
+@contextmanager
+def finishing_the_step(running: Callable[[], bool], tell: Callable[[], None]) -> Iterator[None]:
+    """While an operation is ``running``, the first signal is a request (``tell`` answers it), a second one ends at once.
+
+    Outside of an operation a signal raises KeyboardInterrupt, as ever. The handlers of before are put back at the end.
+    """
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if _requests or not running():
+            raise KeyboardInterrupt
+        _requests.append(number)
+        tell()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        _requests.clear()
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,1 @@
+"""Nouns as text for people, one module per kind of noun."""

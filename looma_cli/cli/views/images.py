@@ -1,0 +1,30 @@
+"""Images as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from looma_cli.cli.layout import Column, Painted
+from looma_cli.cli.layout import table as laid_out
+from looma_cli.cli.terminal import Screen
+
+COLUMNS = (Column("image", least=24), Column("here"), Column("source", drop=2), Column("needed by", drop=1, least=16, wrap=True))
+
+
+def table(images: Sequence[Any], screen: Screen) -> list[str]:
+    return laid_out(COLUMNS, [(i.reference, _here(i.present), i.source, _needed(i.needed_by)) for i in images], screen)
+
+
+def _here(present: bool | None) -> Painted:
+    if present is None:
+        return Painted("○ unknown", "dim", head=True)
+    return Painted("● yes", "green", head=True) if present else Painted("○ no", "yellow", head=True)
+
+
+def _needed(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def references(found: Sequence[str], screen: Screen) -> list[str]:
+    return list(found)
