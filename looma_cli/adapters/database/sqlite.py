@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from looma_cli.errors import StateUnusable
 
-BEGIN = "looma_begin"
+READ_ONLY = "looma_read_only"
 
 
 class SqliteDatabase:
@@ -51,7 +51,7 @@ class SqliteDatabase:
             return connection
 
         engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool, max_overflow=-1)
-        event.listen(engine, "begin", lambda c: c.exec_driver_sql(c.get_execution_options().get(BEGIN, "BEGIN")))
+        event.listen(engine, "begin", _begin)
         return engine
 
     def connect(self) -> Connection:
@@ -61,11 +61,12 @@ class SqliteDatabase:
         self._engine.dispose()
 
     def begin_read(self, connection: Connection) -> RootTransaction:
-        return connection.begin()
+        """A snapshot; whoever writes in it all the same is refused."""
+        return connection.execution_options(**{READ_ONLY: True}).begin()
 
     def begin_write(self, connection: Connection) -> RootTransaction:
         """SQLite itself waits for other writers; where it gives up early (recovery of the log), it is asked again."""
-        connection = connection.execution_options(**{BEGIN: "BEGIN IMMEDIATE"})
+        connection = connection.execution_options(**{READ_ONLY: False})
         started = time.monotonic()
         try:
             return connection.begin()
@@ -194,6 +195,13 @@ def _alone_in(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _begin(connection: Connection) -> None:
+    """Python's driver is told to keep out of transactions (``isolation_level=None``): they begin here."""
+    read_only = connection.get_execution_options().get(READ_ONLY, True)
+    connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if read_only else 'OFF'}")
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
 def _raw(connection: Connection) -> sqlite3.Connection:

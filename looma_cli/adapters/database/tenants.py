@@ -120,7 +120,7 @@ class TenantSection(Section):
     def hosts(self) -> list[Host]:
         """By name, each with the number of its tenants."""
         count = select(TENANTS.c.host, func.count()).group_by(TENANTS.c.host)
-        tenants: dict[str, int] = dict(self._connection.execute(count).tuples().all())
+        tenants: dict[str, int] = dict(self._connection.execute(count).all())  # type: ignore[arg-type]
         return [rows.host(row._mapping, tenants.get(row.name, 0)) for row in self._rows(HOSTS.c, order=HOSTS.c.name)]
 
     def host(self, name: str) -> Host:
