@@ -25,6 +25,7 @@ WORKER = 65534  # `nobody`, in Debian and Alpine alike
 TEMPORARY = ("client", "proxy", "fastcgi", "uwsgi", "scgi")
 PUBLIC, PRIVATE = 0o644, 0o600
 _CHECKED = re.compile(r"[A-Za-z0-9._:/-]+")
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 _PREFIX = re.compile(r"/|(/[A-Za-z0-9._-]+){1,2}")
 
 
@@ -34,6 +35,13 @@ def checked(value: object) -> str:
     if not _CHECKED.fullmatch(text):
         raise EdgeRefused(f"{text[:60]!r} cannot be part of the edge's configuration", "use letters, digits and . _ : / - only")
     return text
+
+
+def tenant_name(value: str) -> str:
+    """A tenant's name, which is also a file's. Raises EdgeRefused."""
+    if not _NAME.fullmatch(value):
+        raise EdgeRefused(f"{value[:60]!r} is no tenant's name", "use lowercase letters, digits and dashes")
+    return value
 
 
 def quoted(text: str) -> str:
@@ -47,6 +55,13 @@ def quoted(text: str) -> str:
 def socket_address(upstream: Upstream) -> str:
     address = checked(upstream.address)
     return f"[{address}]:{checked(upstream.port)}" if ":" in address else f"{address}:{checked(upstream.port)}"
+
+
+def path_prefix(upstream: Upstream) -> str:
+    """The upstream's prefix, which the maps of nginx.conf can match. Raises EdgeRefused."""
+    if not _PREFIX.fullmatch(upstream.prefix):
+        raise EdgeRefused(f"{upstream.prefix[:60]!r} is no path prefix", "use / or one or two segments, like /user-service")
+    return upstream.prefix
 
 
 class Configuration:
@@ -91,9 +106,9 @@ class Configuration:
 
     def tenant(self, route: Route) -> tuple[str, dict[str, tuple[str, int]]]:
         """(version, files) of a route. The version starts with a digest, the same for the same route whatever its mode."""
+        tenant_name(route.tenant)
         for upstream in route.upstreams:
-            if not _PREFIX.fullmatch(upstream.prefix):
-                raise EdgeRefused(f"{upstream.prefix!r} is no path prefix", "use / or one or two segments, like /user-service")
+            path_prefix(upstream)
         digest = hashlib.sha256(repr(_facts(route)).encode()).hexdigest()[:16]
         version = f"{digest}-{secrets.token_hex(4)}"
         return version, self._tenant_files(route, version)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from looma_cli.adapters.edge import configuration
-from looma_cli.adapters.edge.configuration import HOME, Configuration, archive, checked, skeleton
+from looma_cli.adapters.edge.configuration import HOME, Configuration, archive, skeleton, tenant_name
 from looma_cli.adapters.edge.container import (
     LABEL_SPECIFICATION,
     STOP_SECONDS,
@@ -40,7 +40,7 @@ class NginxEdge:
         self, docker_host: str | None, installation: str, templates: Path, *, extra_labels: Mapping[str, str] | None = None
     ) -> None:
         self._api = EngineApi(docker_host)
-        self._installation = checked(installation)
+        self._installation = tenant_name(installation)
         self._name = f"looma-edge-{installation}"
         self._configuration = Configuration(templates)
         self._labels = labels(installation, extra_labels or {})
@@ -96,14 +96,16 @@ class NginxEdge:
             self._create(request, folder, base, previous if existing else None)
             self._wait_until_ready()
         except BaseException:
+            self._remove_container(self._name)
             if existing:
-                self._remove_container(self._name)
-                self._api.call("POST", f"/containers/{previous}/rename", query={"name": self._name})
-                self._api.call("POST", f"/containers/{self._name}/start", allow=(304,))
-            else:
-                self._remove_container(self._name)
+                self._put_back(previous)
             raise
         self._remove_container(previous)
+
+    def _put_back(self, previous: str) -> None:
+        self._api.call("POST", f"/containers/{previous}/rename", query={"name": self._name})
+        self._api.call("POST", f"/containers/{self._name}/start", allow=(304,))
+        self._wait_until_ready()
 
     def _create(self, request: Mapping[str, Any], folder: str, base: Mapping[str, str], previous: str | None) -> None:
         self._api.call("POST", "/containers/create", query={"name": self._name}, json_body=request)
@@ -153,7 +155,7 @@ class NginxEdge:
         """See Edge. Raises PortTaken where the public port is somebody else's, Unreachable where no edge runs."""
         _require_mode(route.mode)
         version, files = self._configuration.tenant(route)
-        self._require_running_upload(archive(f"incoming/{checked(route.tenant)}.{version}", files))
+        self._require_running_upload(archive(f"incoming/{route.tenant}.{version}", files))
         code, output = self._change("apply", route.tenant, version, str(route.public_port), route.mode)
         if code == TAKEN:
             raise port_taken(route.public_port)
@@ -171,13 +173,13 @@ class NginxEdge:
     def set_mode(self, tenant: str, mode: str) -> None:
         """See Edge. Closing a tenant that has no route changes nothing; opening one raises NotFound."""
         _require_mode(mode)
-        code, output = self._change("mode", checked(tenant), mode)
+        code, output = self._change("mode", tenant_name(tenant), mode)
         if code == UNKNOWN:
             raise NotFound(f"the edge has no route of {tenant}", f"run `looma tenant start {tenant}`")
         self._require_done(code, output, f"the mode of {tenant}")
 
     def remove(self, tenant: str) -> None:
-        code, output = self._change("remove", checked(tenant))
+        code, output = self._change("remove", tenant_name(tenant))
         self._require_done(code, output, f"to forget {tenant}")
 
     def routes(self) -> list[str]:
