@@ -10,9 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from looma_cli.adapters.engine.api import BUSY_HINT
 from looma_cli.errors import CommandFailed
-
-BUSY_HINT = "look whether the engine is overloaded or hangs: docker info"
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ PLUGIN_DIRECTORIES = (
 )
 # Nothing else of the caller's environment may reach a manifest's ${...} or change what compose does (COMPOSE_FILE and so on).
 PASSED_ON = (
-    *("PATH", "HOME", "USER", "TMPDIR", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR"),
+    *("PATH", "HOME", "USER", "TERM", "TMPDIR", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR"),
     *("DOCKER_CONFIG", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY", "DOCKER_API_VERSION"),
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "ALL_PROXY"),
 )

@@ -11,12 +11,12 @@ from contextlib import suppress
 from typing import Any
 
 from looma_cli.adapters.engine import failures, objects, streams
-from looma_cli.adapters.engine.api import EngineApi
+from looma_cli.adapters.engine.api import BUSY_HINT, EngineApi
 from looma_cli.adapters.engine.child import Children, foreground
 from looma_cli.adapters.engine.compose import Compose, mend_hint
 from looma_cli.adapters.engine.endpoint import resolve
 from looma_cli.adapters.engine.removal import Removal, in_parallel
-from looma_cli.errors import AlreadyExists, ComposeUnavailable, InvalidValue, NotFound
+from looma_cli.errors import AlreadyExists, ComposeUnavailable, EngineUnavailable, InvalidValue, NotFound
 from looma_cli.model.host import EngineInformation
 from looma_cli.model.layer import (
     LABEL_COMPONENT,
@@ -30,6 +30,7 @@ from looma_cli.model.layer import (
 from looma_cli.model.tenant import LayerReference
 
 PULL_LIMIT_SECONDS = 1800.0
+EXIT_CODE_SECONDS = 10.0
 LOG_LINES = 5
 
 
@@ -217,12 +218,20 @@ class ComposeEngine:
         id = self.api.post(f"/containers/{workload.id}/exec", body=wanted)["Id"]
         with self.api.stream("POST", f"/exec/{id}/start", body={"Detach": False}, timeout_seconds=timeout_seconds) as response:
             output = b"".join(payload for _, payload in streams.frames(response))
-        return self.api.get(f"/exec/{id}/json")["ExitCode"], output.decode("utf-8", errors="replace")
+        return self._exit_code(id), output.decode("utf-8", errors="replace")
+
+    def _exit_code(self, id: str) -> int:
+        """The engine notes it a moment after it has closed the stream."""
+        deadline = time.monotonic() + EXIT_CODE_SECONDS
+        while (code := self.api.get(f"/exec/{id}/json")["ExitCode"]) is None:
+            if time.monotonic() > deadline:
+                raise EngineUnavailable("the engine does not say how the command ended", BUSY_HINT)
+            time.sleep(0.01)
+        return code
 
     def attach(self, workload: Workload, command: Sequence[str], *, interactive: bool, terminal: bool) -> int:
         options = ["--interactive"] * interactive + ["--tty"] * terminal
-        environment = self._compose.environment | {name: os.environ[name] for name in ("TERM",) if name in os.environ}
-        return foreground([self._docker(), "exec", *options, workload.id, *command], environment)
+        return foreground([self._docker(), "exec", *options, workload.id, *command], self._compose.environment)
 
 
 def _information(info: Mapping[str, Any], version: Mapping[str, Any], compose: str) -> EngineInformation:
