@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from looma_cli.errors import HostUnreachable, InvalidValue
 from looma_cli.model.host import Listener
@@ -86,19 +87,13 @@ class LocalHost:
         return {name.rstrip(":"): int(amount) * (1024 if unit else 1) for name, amount, *unit in rows}
 
 
-def address_of(text: str) -> str:
+def address_of(text: str, byte_order: Literal["little", "big"] = sys.byteorder) -> str:
     """``0100007F`` or 32 hex digits: the kernel prints each 32-bit word in the machine's byte order."""
     words = [int(text[at : at + 8], 16) for at in range(0, len(text), 8)]
-    packed = b"".join(word.to_bytes(4, _byte_order()) for word in words)
+    packed = b"".join(word.to_bytes(4, byte_order) for word in words)
     if len(packed) == 16 and packed.startswith(MAPPED):
         packed = packed[12:]
     return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed)
-
-
-def _byte_order() -> Any:
-    import sys
-
-    return sys.byteorder
 
 
 def _named(listener: Listener, process: str) -> Listener:
@@ -112,10 +107,18 @@ def _order(listener: Listener) -> tuple[int, str, str, str]:
 def _socket_inodes(process: Path) -> set[str]:
     """Empty for a process that has ended or belongs to someone else."""
     try:
-        links: Iterable[str] = [os.readlink(entry) for entry in (process / "fd").iterdir()]
+        links = [_target(entry) for entry in (process / "fd").iterdir()]
     except OSError:
         return set()
     return {link[8:-1] for link in links if link.startswith("socket:[")}
+
+
+def _target(entry: Path) -> str:
+    """Empty for a file that was closed in the meantime."""
+    try:
+        return os.readlink(entry)
+    except OSError:
+        return ""
 
 
 def _name(process: Path) -> str:
