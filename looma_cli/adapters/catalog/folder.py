@@ -10,6 +10,7 @@ from typing import Any
 from looma_cli.adapters.catalog.problems import Problem, Report
 from looma_cli.errors import InvalidManifest, NotFound
 from looma_cli.model.edition import Component, Edition
+from looma_cli.model.validation import shown
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,61}[a-z0-9]")
 _ORDER = re.compile(rb"^order:[ \t]*([0-9]{1,7})", re.MULTILINE)
@@ -38,7 +39,7 @@ class YamlCatalog:
         """Raises NotFound for an unknown name, InvalidManifest for a broken manifest."""
         if name not in self._editions:
             if not _NAME.fullmatch(name) or not (path := self._directory / f"{name}.yaml").is_file():
-                raise NotFound(f"there is no edition {name!r}", f"editions: {', '.join(self.names())}", edition=name)
+                raise NotFound(f"there is no edition {shown(name)}", f"editions: {', '.join(self.names())}", edition=name)
             self._editions[name] = self._read(path)
         return self._editions[name]
 
@@ -50,7 +51,7 @@ class YamlCatalog:
         from looma_cli.adapters.catalog.components import Entry, build
 
         if type_name not in self.types():
-            raise NotFound(f"there is no component type {type_name!r}", f"types: {', '.join(self.types())}")
+            raise NotFound(f"there is no component type {shown(type_name)}", f"types: {', '.join(self.types())}")
         found = self._type(type_name)
         if isinstance(found, str):
             raise InvalidManifest(found, "mend that file")

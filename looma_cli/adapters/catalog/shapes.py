@@ -249,7 +249,7 @@ HEADER: dict[str, Parser] = {
     ),
     "pool": _pool,
     "traits": _traits,
-    "port_range": sequence(host_port, minimum=2),
+    "port_range": sequence(host_port, minimum=2, unique=False),
     "outside_port_range": sequence(host_port),
     "entry": name,
 }
