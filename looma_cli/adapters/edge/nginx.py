@@ -53,7 +53,7 @@ class NginxEdge:
         base = self._configuration.base(specification, self._workers())
         start = self._configuration.script("start.sh")
         digest = specification_digest(specification, base, start)
-        existing = self._inspect()
+        existing = self._whole_container()
         if existing and existing["Config"]["Labels"].get(LABEL_SPECIFICATION) == digest:
             self._start_existing(existing)
             return
@@ -77,10 +77,23 @@ class NginxEdge:
             raise CommandFailed(f"a container {self._name} exists that is not looma's", "rename or remove it")
         return found
 
+    def _whole_container(self) -> dict[str, Any] | None:
+        """The edge's container, after what a killed ``ensure`` left half done is put back or taken away."""
+        previous = f"{self._name}-previous"
+        found = self._inspect()
+        if self._inspect(previous):
+            self._remove_container(self._name)
+            self._put_back(previous)
+            return self._inspect()
+        if found and found["State"]["Status"] == "created":  # perhaps without its files
+            self._remove_container(self._name)
+            return None
+        return found
+
     def _start_existing(self, existing: Mapping[str, Any]) -> None:
         if not self._serves(existing):
-            self._api.call("POST", f"/containers/{self._name}/start")
-            self._wait_until_ready()
+            self._api.call("POST", f"/containers/{self._name}/start", allow=(304,))
+        self._wait_until_ready()  # a running one too: the engine may have started it just now
 
     @staticmethod
     def _serves(container: Mapping[str, Any]) -> bool:
