@@ -14,11 +14,11 @@ PORT_HINT = "looma port list shows looma's own ports; ss -ltnp shows who listens
 SUBNET_HINT = "looma network list shows what is taken; LOOMA_SUBNET_POOL chooses another pool"
 
 # Engines 20.10 to 29 word it differently; the address may be in brackets or missing.
-_ADDRESS = r"(?P<address>\[[0-9a-f:.]*\]|[0-9.]*):(?P<port>\d+)"
+_ADDRESS = r"(?P<address>\[[0-9a-f:.]*\]|::|[0-9.]*):(?P<port>\d+)"
 PORT_PATTERNS = (
     re.compile(rf"Bind for {_ADDRESS} failed: port is already allocated"),
     re.compile(rf"listen (?:tcp|udp|sctp)[46]? {_ADDRESS}: bind: address already in use"),
-    re.compile(rf"failed to bind host port (?:for )?{_ADDRESS}(?::\S*)?: (?:address already in use|port is already allocated)"),
+    re.compile(rf"failed to bind host port (?:for )?{_ADDRESS}(?:[:/]\S*)?: (?:address already in use|port is already allocated)"),
 )
 PORT_WORDS = re.compile(r"port is already allocated|address already in use|ports are not available")
 SUBNET_WORDS = re.compile(r"Pool overlaps with other one on this address space|overlaps with (?:other|existing) (?:one|network)")
