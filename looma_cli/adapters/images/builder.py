@@ -20,8 +20,8 @@ from looma_cli.adapters.images.specification import ImageSpecification, read_spe
 from looma_cli.errors import CommandFailed, ImageUnavailable, NotFound
 
 LABEL_DIGEST = "looma.image.digest"
-# A step of `--progress plain`: "#7 [stage-1 2/6] RUN ..."; "[internal]" ones are BuildKit's own bookkeeping.
-_STEP = re.compile(r"^#\d+ \[(?!internal)(?P<stage>[^]]+)\] (?P<command>.+)$")
+# A step of `--progress plain`: "#7 [stage-1 2/6] RUN --mount=... COMMAND"; the others are bookkeeping.
+_STEP = re.compile(r"^#\d+ \[(?P<stage>[^]]+)\] (?P<command>(?:RUN|COPY) .+)$")
 _SHOWN = 100
 _SHOWN_LINES = 15
 
@@ -174,7 +174,8 @@ class _Build:
 
     def _line(self, name: str, line: str) -> None:
         if step := _STEP.match(line):
-            self._report(name, "building", f"{step['stage']}: {step['command']}"[:_SHOWN])
+            command = " ".join(word for word in step["command"].split() if not word.startswith("--"))
+            self._report(name, "building", f"{step['stage']}: {command}"[:_SHOWN])
 
     def _docker_build(self, specification: ImageSpecification, labels: Mapping[str, str]) -> list[str]:
         options = ["--progress", "plain", "--builder", self._builder, "--load", "--tag", specification.reference]
