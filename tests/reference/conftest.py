@@ -31,13 +31,29 @@ def environment(datastores: Datastores, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture
 def empty(datastores: Datastores) -> Datastores:
-    """The datastores without any record or table."""
-    datastores.empty()
+    """The datastores without any table or record."""
+    datastores.drop()
     return datastores
 
 
 @pytest.fixture
-def service(empty: Datastores, environment: dict[str, str]) -> Iterator[Service]:
+def fresh(empty: Datastores, environment: dict[str, str]) -> Iterator[Service]:
+    """A service of the test's own."""
     with Service(environment) as running:
         running.wait_until_healthy()
         yield running
+
+
+@pytest.fixture(scope="module")
+def shared(datastores: Datastores, environment: dict[str, str]) -> Iterator[Service]:
+    datastores.drop()
+    with Service(environment) as running:
+        running.wait_until_healthy()
+        yield running
+
+
+@pytest.fixture
+def service(shared: Service, datastores: Datastores) -> Service:
+    """The module's service, without any record."""
+    datastores.clear()
+    return shared

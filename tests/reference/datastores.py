@@ -1,12 +1,15 @@
 """Real datastores in containers from the local image set, on free ports of the loopback address."""
 
 import secrets
-import shlex
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import docker
+import psycopg
+import pymysql
+import redis
 from docker.models.containers import Container
 
 from .service import free_port
@@ -30,6 +33,8 @@ class Datastores:
         self._start("mysql", "looma/mysql:10.11", 3306, environment=self._accounts("MYSQL"))
         self._start("postgresql", "looma/postgresql:15-pgvector", 5432, environment=self._postgresql_accounts())
         self._start("redis", "looma/redis:7.0", 6379, command=["redis-server", "--requirepass", self.password])
+        for name in self.containers:
+            self.wait(name)
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -40,25 +45,55 @@ class Datastores:
         """For a process of this machine."""
         return connections({name: f"127.0.0.1:{port}" for name, port in self.ports.items()}, str(secret))
 
-    def mysql(self, statement: str, database: str = "looma") -> str:
-        return self._run("mysql", f"mariadb -N -uroot -p{self.password} {database} -e {shlex.quote(statement)}")
+    def mysql(self, statement: str) -> str:
+        """The first value of the answer, as text."""
+        session = pymysql.connect(
+            host="127.0.0.1", port=self.ports["mysql"], user="looma", password=self.password, db="looma", autocommit=True
+        )
+        with session, session.cursor() as cursor:
+            cursor.execute(statement)
+            return first(cursor.fetchone())
 
     def postgresql(self, statement: str) -> str:
-        return self._run("postgresql", f"psql -qtA -U looma looma -c {shlex.quote(statement)}")
+        place = f"host=127.0.0.1 port={self.ports['postgresql']} user=looma dbname=looma"
+        with psycopg.connect(place, password=self.password, autocommit=True) as session:
+            cursor = session.execute(statement)
+            return first(cursor.fetchone() if cursor.description else None)
 
     def redis(self, *words: str) -> str:
-        return self._run("redis", shlex.join(["redis-cli", "--no-auth-warning", "-a", self.password, *words]))
+        with redis.Redis(port=self.ports["redis"], password=self.password, decode_responses=True) as session:
+            return first((session.execute_command(*words),))
 
     def stop(self, name: str) -> None:
         self.containers[name].stop(timeout=20)
 
     def start(self, name: str) -> None:
         self.containers[name].start()
+        self.wait(name)
 
-    def empty(self) -> None:
-        self.mysql("DROP TABLE IF EXISTS looma_records")
-        self.postgresql("DROP TABLE IF EXISTS looma_records")
-        self.redis("DEL", "looma:records")
+    def drop(self, *names: str) -> None:
+        """No table and no record is left; in all of them unless some are named."""
+        self._each(names, "DROP TABLE IF EXISTS looma_records")
+
+    def clear(self) -> None:
+        """No record is left."""
+        self._each((), "DELETE FROM looma_records")
+
+    def wait(self, name: str, seconds: float = 20) -> None:
+        """Until the server takes this user's connections through TCP."""
+        probes = {
+            "mysql": lambda: self.mysql("SELECT 1"),
+            "postgresql": lambda: self.postgresql("SELECT 1"),
+            "redis": lambda: self.redis("PING"),
+        }
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                probes[name]()
+                return
+            except (pymysql.MySQLError, psycopg.Error, redis.RedisError):
+                assert time.monotonic() < deadline, self.containers[name].logs().decode()
+                time.sleep(0.05)
 
     def _accounts(self, prefix: str) -> dict[str, str]:
         values = {"ROOT_PASSWORD": self.password, "DATABASE": "looma", "USER": "looma", "PASSWORD": self.password}
@@ -80,10 +115,14 @@ class Datastores:
             **settings,
         )
 
-    def _run(self, name: str, line: str) -> str:
-        code, output = self.containers[name].exec_run(["sh", "-c", line])
-        assert code == 0, output.decode()
-        return output.decode().strip()
+    def _each(self, names: tuple[str, ...], statement: str) -> None:
+        deeds = {
+            "mysql": lambda: self.mysql(statement),
+            "postgresql": lambda: self.postgresql(statement),
+            "redis": lambda: self.redis("DEL", "looma:records"),
+        }
+        for name in names or tuple(deeds):
+            deeds[name]()
 
     def _remove(self) -> None:
         """Whatever carries the label: of this run, and of an earlier one that was cut off."""
@@ -92,6 +131,10 @@ class Datastores:
             container.remove(force=True, v=True)
         for network in self.engine.networks.list(filters=marked):
             network.remove()
+
+
+def first(row: tuple | None) -> str:
+    return "" if row is None else str(row[0])
 
 
 def connections(places: dict[str, str], secret: str) -> dict[str, str]:

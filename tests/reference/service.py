@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -51,19 +52,25 @@ class Client:
     def counts(self) -> dict[str, int]:
         return self.http.get("/records?count").json()["counts"]
 
-    def wait_until_healthy(self, seconds: float = 20) -> None:
+    def wait_until_healthy(self) -> None:
+        self.wait_until(lambda: self.health_status() == 200)
+
+    def wait_until(self, condition: Callable[[], bool], seconds: float = 30) -> None:
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if self.health_status() == 200:
-                return
+        while not self._holds(condition):
+            assert time.monotonic() < deadline, f"not so after {seconds} s"
             time.sleep(0.02)
-        raise AssertionError(f"not healthy after {seconds} s: {self.get('/health').text}")
 
     def health_status(self) -> int:
+        return self.get("/health").status_code
+
+    @staticmethod
+    def _holds(condition: Callable[[], bool]) -> bool:
+        """A service whose port is not open yet fulfils no condition."""
         try:
-            return self.get("/health").status_code
-        except httpx.TransportError:
-            return 0
+            return condition()
+        except httpx.ConnectError:
+            return False
 
 
 class Service(Client):

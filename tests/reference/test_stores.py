@@ -53,7 +53,7 @@ def given(name: str, request: pytest.FixtureRequest) -> dict[str, str]:
     """The environment of a store that is empty."""
     if name == "memory":
         return {}
-    request.getfixturevalue("empty")
+    request.getfixturevalue("datastores").drop(name)
     return request.getfixturevalue("environment")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from urllib.parse import quote
 
-from .errors import BadRequest, MethodNotAllowed, NotFound, ServiceError, StoresUnavailable
+from .errors import BadRequest, MethodNotAllowed, NotFound, ServiceError, ShuttingDown, StoresUnavailable
 from .http import Receive, Request, Response, Scope, Send, error_response, json_response
 from .metrics import Metrics
 from .records import Records
@@ -111,8 +111,9 @@ class Application:
         except ServiceError as error:
             return error_response(error)
         except asyncio.CancelledError:
+            # Nothing but the end of the drain cancels a request; the client still gets its answer.
             self.cut_off += 1
-            raise
+            return error_response(ShuttingDown())
         except Exception:
             logger.exception("%s %s", request.method, route.name)
             return error_response(ServiceError("internal error"))

@@ -79,6 +79,16 @@ class NoStores(ServiceError):
         super().__init__("this service was given no datastore")
 
 
+class ShuttingDown(ServiceError):
+    """The request did not end in the time that a stopping service leaves it; its write may or may not have been kept."""
+
+    status = 503
+    code = "shutting_down"
+
+    def __init__(self) -> None:
+        super().__init__("the service is stopping")
+
+
 class StoresDisagree(ServiceError):
     """The stores hold different values for one key, or some lack it: a write was lost somewhere."""
 
