@@ -66,7 +66,7 @@ def make_mysql(**changes: Any) -> Component:
             "MYSQL_PASSWORD_FILE": "$(secret.mysql_password)",
         },
         command=("--max-connections=$(pool.maximum)", "--unknown=$(nothing)"),
-        volumes={"mysql-data": "/var/lib/mysql"},
+        volumes={"data": "/var/lib/mysql"},
         user="mysql",
         stop_grace_seconds=60,
     )
@@ -90,7 +90,7 @@ def make_prometheus(**changes: Any) -> Component:
             "prometheus/prometheus.yml.j2": "/etc/prometheus/prometheus.yml",
             "prometheus/rules.yml.j2": "/etc/prometheus/rules.yml",
         },
-        volumes={"prometheus-data": "/prometheus"},
+        volumes={"data": "/prometheus"},
         metrics_path="/metrics",
     )
     return replace(base, **changes)

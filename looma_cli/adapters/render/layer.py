@@ -9,7 +9,7 @@ from looma_cli.adapters.render import labels
 from looma_cli.adapters.render.delivery import SHARED, Delivery, Given, config_name, deliver
 from looma_cli.adapters.render.placeholders import resolve, secrets_in, values_for, values_of
 from looma_cli.adapters.render.view import InitView, LayerView, Limits, Mount, Port, ServiceView
-from looma_cli.errors import ImageUnavailable, RenderFailed
+from looma_cli.errors import ImageUnavailable, InvalidValue, RenderFailed
 from looma_cli.model.edition import Component, ImageReference, Resources
 from looma_cli.model.render import RenderRequest
 from looma_cli.model.tenant import LayerReference
@@ -34,7 +34,7 @@ class _Builder:
     mine: tuple[Component, ...]  # of this layer
     values: Mapping[str, Mapping[str, str]]  # placeholders per component
     connections: Mapping[str, str]
-    connection_secrets: tuple[str, ...]
+    settings: Mapping[str, str]
     identity: Mapping[str, str]
     common_labels: Mapping[str, str]
     given: Mapping[str, Given]
@@ -52,14 +52,14 @@ class _Builder:
         given = {c.name: _given(c, request, wanted if c.kind == "service" else (), render_config, scope) for c in mine}
         identity = labels.identity(request)
         return cls(
-            request, present, mine, values, connections, wanted, identity,
+            request, present, mine, values, connections, _settings(request), identity,
             {**identity, **labels.of_layer(request)}, given, deliver(given.values()),
         )  # fmt: skip
 
     def layer(self, init_image: ImageReference) -> LayerView:
         request = self.request
         services = tuple(self.service(component) for component in self.mine)
-        secrets = dict.fromkeys(name for given in self.given.values() for name in given.secrets)
+        secrets = list(dict.fromkeys(name for given in self.given.values() for name in given.secrets))
         return LayerView(
             project=request.reference.project,
             layer=request.layer,
@@ -71,7 +71,7 @@ class _Builder:
             network_labels=self.identity,
             subnet=_subnet(request),
             data_network=_data_network(request),
-            secrets={name: variable_of(name) for name in secrets},
+            secrets=_variables(secrets),
             configs={config_name(g.component, p): text for g in self.given.values() for p, text in g.configs.items()},
         )
 
@@ -105,7 +105,7 @@ class _Builder:
         """A service is told about every datastore, then its own manifest speaks, then the tenant's settings, which are never resolved."""
         values = self.values[component.name]
         own = {name: resolve(text, values) for name, text in component.environment.items()}
-        return {**self.connections, **own, **self.request.tenant.settings} if component.kind == "service" else own
+        return {**self.connections, **own, **self.settings} if component.kind == "service" else own
 
     def dependencies(self, component: Component) -> dict[str, str]:
         mine = {c.name: c for c in self.mine}
@@ -143,9 +143,22 @@ class _Builder:
         )
 
 
-def variable_of(secret: str) -> str:
-    """The variable in which compose finds a secret: ``mysql-root`` and ``mysql_root`` must not both exist."""
-    return "LOOMA_SECRET_" + secret.upper().replace("-", "_")
+def _variables(secrets: Sequence[str]) -> dict[str, str]:
+    """Secret -> the variable in which compose finds it."""
+    variables = {name: "LOOMA_SECRET_" + name.upper().replace("-", "_") for name in secrets}
+    owners = {variable: name for name, variable in variables.items()}
+    for name, variable in variables.items():
+        if owners[variable] != name:
+            raise RenderFailed(f"the secrets {name!r} and {owners[variable]!r} would both be {variable}", "rename one in the manifest")
+    return variables
+
+
+def _settings(request: RenderRequest) -> dict[str, str]:
+    """The tenant's settings. Raises InvalidValue for text that no process can have in its environment."""
+    for name, value in request.tenant.settings.items():
+        if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+            raise InvalidValue(f"setting {name} has a character that no environment variable can hold", "leave it out")
+    return dict(request.tenant.settings)
 
 
 def _given(component: Component, request: RenderRequest, more: Sequence[str], render: RenderConfig, scope: Mapping[str, object]) -> Given:
@@ -202,7 +215,7 @@ def _limits(resources: Resources) -> Limits:
 
 
 def _volumes(component: Component) -> tuple[Mount, ...]:
-    return tuple(Mount(name, path) for name, path in component.volumes.items())
+    return tuple(Mount(f"{component.name}-{name}", path) for name, path in component.volumes.items())
 
 
 def _ports(component: Component, request: RenderRequest) -> tuple[Port, ...]:

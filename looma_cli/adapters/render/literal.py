@@ -11,7 +11,14 @@ from typing import Any
 
 # JSON allows these raw inside a string, YAML 1.1 (libyaml) does not: its `c-printable` leaves them out, or folds them as line breaks.
 _NOT_PRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
-_encode = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def _refuse(value: Any) -> Any:
+    """For what JSON does not know. Writing out a template's undefined name raises Jinja's own error, which says which one."""
+    raise TypeError(f"{value!s} is not a value for a template")
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, default=_refuse).encode
 
 
 def as_json(value: Any) -> str:

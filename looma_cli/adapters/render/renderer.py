@@ -15,6 +15,7 @@ from looma_cli.errors import RenderFailed
 from looma_cli.model.edition import ImageReference
 from looma_cli.model.layer import RenderedLayer
 from looma_cli.model.render import RenderRequest
+from looma_cli.model.tenant import LayerReference
 
 LAYER = "layers/layer.json.j2"
 INIT_IMAGE = ImageReference(registry="busybox:1.37", local="looma/base:bookworm")
@@ -43,6 +44,16 @@ class JinjaRenderer:
             images=_images(manifest),
         )
 
+    def load(self, reference: LayerReference, manifest: str, secrets: Mapping[str, str]) -> RenderedLayer:
+        """See Renderer. Raises RenderFailed when the text is no layer of looma's."""
+        layer = _parsed(reference, manifest)
+        variables = {name: secret["environment"] for name, secret in layer.get("secrets", {}).items()}
+        missing = sorted(set(variables) - set(secrets))
+        if missing:
+            raise RenderFailed(f"{reference.project} needs the secret {missing[0]}, which the state lacks", "looma state audit")
+        values = {variable: secrets[name] for name, variable in variables.items()}
+        return RenderedLayer(reference, manifest, values, _images(layer))
+
     def _config(self, template: str, scope: Mapping[str, object]) -> str:
         return _fill(self._configs, template, scope)
 
@@ -60,7 +71,7 @@ def _fill(environment: Environment, name: str, scope: Mapping[str, object]) -> s
     try:
         template: Template = environment.get_template(name)
         return template.render(scope)
-    except TemplateError as error:
+    except (TemplateError, TypeError, ValueError, LookupError) as error:
         raise RenderFailed(f"template {name}: {type(error).__name__}: {error}", "mend the template, or install looma again") from error
 
 
@@ -68,6 +79,18 @@ def _check(manifest: dict[str, Any]) -> None:
     problem = schema.problem(manifest)
     if problem:
         raise RenderFailed(f"the rendered layer is not a valid compose file: {problem}", "mend templates/layers")
+
+
+def _parsed(reference: LayerReference, manifest: str) -> dict[str, Any]:
+    import yaml
+
+    try:
+        layer = yaml.load(manifest, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.YAMLError as error:
+        raise RenderFailed(f"the rendered file of {reference.project} is damaged: {error}", "looma tenant update renders it again") from error
+    if not isinstance(layer, dict) or layer.get("name") != reference.project or "services" not in layer:
+        raise RenderFailed(f"the rendered file of {reference.project} is damaged", "looma tenant update renders it again")
+    return layer
 
 
 def _images(manifest: dict[str, Any]) -> tuple[str, ...]:
