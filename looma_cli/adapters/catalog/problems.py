@@ -26,7 +26,7 @@ class Report:
     def add(self, where: Any, message: str) -> None:
         """``where`` is a YAML node or a line number."""
         line = where if isinstance(where, int) else where.start_mark.line + 1
-        self._problems.add(Problem(line, message, self._file))
+        self._problems.add(Problem(line, _on_one_line(message), self._file))
 
     def problems(self) -> list[Problem]:
         """In the order of the file."""
@@ -36,9 +36,15 @@ class Report:
         return bool(self._problems)
 
 
+def _on_one_line(message: str, longest: int = 300) -> str:
+    """What a manifest brings into a message may be anything: cut, and without line breaks and characters that cannot be seen."""
+    cut = message if len(message) <= longest else message[: longest - 1] + "…"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
+
+
 def suggestion(word: str, known: Iterable[str]) -> str:
     """``"; did you mean 'x'?"`` for a near miss, else the empty string."""
     from difflib import get_close_matches
 
-    near = get_close_matches(word, list(known), n=1)
+    near = get_close_matches(word[:100], list(known), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
