@@ -82,7 +82,7 @@ def plan_create(
     steps.append(RenderStack(tenant.name, [["data", 1], ["app", 1]], True, seen.start_interval).planned("new tenant"))
     if request.start:
         references = [*image_references(tenant, components, edition, registry), *support_images]
-        steps += reserve_edge(seen.host.name, held, taken | {("tcp", p) for p in (*mine, public_port)}, limits)
+        steps += reserve_edge(tenant.name, seen.host.name, held, taken | {("tcp", p) for p in (*mine, public_port)}, limits)
         steps.append(PullImages(tenant.name, tenant.host, references, images == "local").planned("the stack's images"))
         steps += start_steps(tenant, "absent", edge_image, new_route=True)
         steps.append(SetStatus(tenant.name, "running", "provisioning").planned("everything answers"))
@@ -96,7 +96,9 @@ def plan_create(
     )
 
 
-def reserve_edge(host: str, held: Held, taken: frozenset[tuple[str, int]] | set[tuple[str, int]], limits: Limits) -> list[PlannedStep]:
+def reserve_edge(
+    tenant: str, host: str, held: Held, taken: frozenset[tuple[str, int]] | set[tuple[str, int]], limits: Limits
+) -> list[PlannedStep]:
     """A step that reserves the edge's ports, if the host's edge has none yet: the documented ones where free, else public ones."""
     if held.edge_ports:
         return []
@@ -104,7 +106,7 @@ def reserve_edge(host: str, held: Held, taken: frozenset[tuple[str, int]] | set[
     http = limits.edge_http_port if limits.edge_http_port not in busy else free_port(busy, limits.public_port_range, "edge port")
     busy.add(http)
     https = limits.edge_https_port if limits.edge_https_port not in busy else free_port(busy, limits.public_port_range, "edge port")
-    return [ReserveEdgePorts(host, http, https).planned("first route on this host")]
+    return [ReserveEdgePorts(tenant, host, http, https).planned("first route on this host")]
 
 
 def start_steps(tenant: Tenant, before: str, edge_image: str, *, new_route: bool) -> list[PlannedStep]:

@@ -41,7 +41,7 @@ def plan_start(
     steps = [
         SetStatus(tenant.name, "provisioning", tenant.status).planned("start asked for"),
         RenderStack(tenant.name, layers, False, seen.start_interval).planned("templates or settings may have changed"),
-        *reserve_edge(tenant.host, held, held.ports | seen.listening, limits),
+        *reserve_edge(tenant.name, tenant.host, held, held.ports | seen.listening, limits),
         PullImages(tenant.name, tenant.host, references, tenant.images == "local").planned("the stack's images"),
         *start_steps(tenant, before, edge_image, new_route=tenant.status == "created"),
         SettleFiles(tenant.name).planned("the old files are not needed any more"),

@@ -11,6 +11,7 @@ from looma_cli.model.probing import mode_of, route_of
 from looma_cli.model.route import EdgeSpecification
 from looma_cli.model.world import World
 from looma_cli.steps.base import Progress, WorldStep
+from looma_cli.steps.tenants import edge_users
 
 DRAIN_SECONDS = 35.0  # the edge's worker_shutdown_timeout of 30 s, and a margin
 ROUTE_SECONDS = 15.0
@@ -54,9 +55,8 @@ class ReleaseEdge(WorldStep):
     def do(self, world: World, progress: Progress) -> str:
         with world.leases.hold(f"edge:{self.host}", None, f"edge after {self.tenant}", wait_seconds=60):
             with world.store.read() as state:
-                everyone = [*state.tenants(), *state.tenants(platform=True)]
-            if any(t.host == self.host and t.name != self.tenant and t.status != "created" for t in everyone):
-                return "still in use"
+                if edge_users(state, self.host, but=self.tenant):
+                    return "still in use"
             world.edge(self.host).destroy()
             with world.store.write() as state:
                 state.save_edge_ports(self.host, {})

@@ -43,9 +43,10 @@ class ReserveTenant(StateStep):
 
 @dataclass(frozen=True)
 class ReserveEdgePorts(StateStep):
-    """The ports by which the host's edge routes hostnames, unless the edge has some already."""
+    """The ports by which the host's edge routes hostnames, unless the edge has some already. Undo keeps them for other tenants."""
 
     name = "reserve-edge-ports"
+    tenant: str
     host: str
     http: int
     https: int
@@ -56,6 +57,11 @@ class ReserveEdgePorts(StateStep):
     def do(self, world: World, state: State) -> str:
         if not state.edge_ports(self.host):
             state.save_edge_ports(self.host, {"http": self.http, "https": self.https})
+        return ""
+
+    def undo(self, world: World, state: State) -> str:
+        if not edge_users(state, self.host, but=self.tenant):
+            state.save_edge_ports(self.host, {})
         return ""
 
 
@@ -165,3 +171,9 @@ def changed(tenant: Tenant, changes: Mapping[str, Any]) -> Tenant:
     from looma_cli.model.codec import encode
 
     return decode_tenant({**encode(tenant), **changes})
+
+
+def edge_users(state: State, host: str, *, but: str) -> list[str]:
+    """Names of the host's other tenants that the edge may be routing."""
+    everyone = [*state.tenants(), *state.tenants(platform=True)]
+    return [tenant.name for tenant in everyone if tenant.host == host and tenant.name != but and tenant.status != "created"]
