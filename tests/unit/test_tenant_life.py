@@ -159,7 +159,7 @@ def test_without_an_engine_nothing_is_touched(machine: Machine) -> None:
 def test_dry_run_changes_nothing(machine: Machine) -> None:
     plan: Any = machine.looma().tenants.create(lite(), dry_run=True)
     assert isinstance(plan, Plan)
-    assert [step.name for step in plan.steps][0] == "reserve-tenant"
+    assert plan.steps[0].name == "reserve-tenant"
     assert plan.pivot == len(plan.steps) - 1
     assert any("127.0.0.1:8000->8000" in line for line in plan.changes)
     assert nothing_left(machine)
