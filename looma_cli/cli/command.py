@@ -107,9 +107,10 @@ def _with_session(function: Callable[..., Any], extra: list[inspect.Parameter]) 
         session.wait_seconds = duration(wait_) if wait_ is not None else 0.0
         _ = session.output  # a bad --output is refused before anything is touched
         try:
-            return function(session, **values)
+            with session.finishing_the_step():
+                return function(session, **values)
         except KeyboardInterrupt as error:
-            raise interrupted() from error
+            raise interrupted(changing=_DRY_RUN in extra and not dry_run_) from error
 
     parameters = [_CONTEXT, *own, *extra]
     call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

@@ -38,13 +38,15 @@ def explain(error: BaseException) -> Failure:
     if isinstance(error, (KeyboardInterrupt, typer.Abort)):
         return explain(interrupted())
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return Failure("disk_full", 1, f"the disk is full: {error.filename or 'cannot write'}", "free some space and try again")
+        return Failure(
+            "disk_full", 1, f"no space left on the device to write {error.filename or 'the output'}", "free some space and try again"
+        )
     message = one_line(f"unexpected {type(error).__name__}: {error}")
     return Failure("unexpected", 1, message, "this is a defect of looma; --debug shows where")
 
 
-def interrupted() -> Cancelled:
-    return Cancelled("interrupted", "nothing was left half done; run the command again")
+def interrupted(*, changing: bool = False) -> Cancelled:
+    return Cancelled("interrupted", "looma operation list shows what waits to be resumed" if changing else "")
 
 
 def one_line(text: str) -> str:

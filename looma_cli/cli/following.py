@@ -9,6 +9,7 @@ from typing import Any
 from looma_cli.cli.present import document_of, lines_of, say_document
 from looma_cli.cli.session import Session
 from looma_cli.cli.words import moment
+from looma_cli.errors import Cancelled
 
 
 def watch(session: Session, look: Callable[[], Any], seconds: float) -> None:
@@ -22,7 +23,7 @@ def watch(session: Session, look: Callable[[], Any], seconds: float) -> None:
             _once(session, look())
             time.sleep(seconds)
     except KeyboardInterrupt:
-        session.exit_code = 130
+        session.exit_code = Cancelled.exit_code
 
 
 def _once(session: Session, result: Any) -> None:
@@ -48,9 +49,8 @@ def _in_place(session: Session, look: Callable[[], Any], seconds: float) -> None
         while True:
             screen = session.terminal.out  # the window may have been resized
             foot = screen.paint(f"{moment(datetime.now(UTC))}, every {seconds:g}s, Ctrl-C ends", "dim")
-            live.update(
-                Text.from_ansi("\n".join(fitted(lines_of(look(), screen), console.size.height - 2, screen) + ["", foot])), refresh=True
-            )
+            lines = fitted(lines_of(look(), screen), console.size.height - 2, screen)
+            live.update(Text.from_ansi("\n".join([*lines, "", foot])), refresh=True)
             time.sleep(seconds)
 
 

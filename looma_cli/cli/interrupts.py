@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 _requests: list[int] = []
@@ -19,16 +20,20 @@ def stop_requested() -> bool:
 def finishing_the_step(running: Callable[[], bool], tell: Callable[[], None]) -> Iterator[None]:
     """While an operation is ``running``, the first signal is a request (``tell`` answers it), a second one ends at once.
 
-    Outside of an operation a signal raises KeyboardInterrupt, as ever. The handlers of before are put back at the end.
+    Outside of an operation a signal raises KeyboardInterrupt, as ever. A signal that was ignored (``nohup``) stays so.
+    The handlers of before are put back at the end.
     """
 
     def handle(number: int, frame: FrameType | None) -> None:
         if _requests or not running():
             raise KeyboardInterrupt
         _requests.append(number)
-        tell()
+        with suppress(RuntimeError):  # the very line of output that was interrupted is not finished yet
+            tell()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    mine = threading.current_thread() is threading.main_thread()
+    heeded = [n for n in (signal.SIGINT, signal.SIGTERM) if mine and signal.getsignal(n) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handle) for number in heeded}
     try:
         yield
     finally:

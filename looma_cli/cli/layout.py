@@ -5,6 +5,7 @@ Not Rich's: a table of Rich costs 70 ms to import and does not choose which colu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -40,7 +41,7 @@ class Column:
 
 
 def table(columns: Sequence[Column], rows: Iterable[Sequence[str]], screen: Screen) -> list[str]:
-    """Lines of a table that fits the screen, its head first."""
+    """Lines of a table that fits the screen, its head first. A column in which nothing stands is left out."""
     rows = [[_flat(cell) for cell in row] for row in rows]
     kept, widths = _fit(columns, rows, screen.width)
     head = _line([columns[i].title.upper() for i in kept], [columns[i] for i in kept], widths, screen, "dim")
@@ -74,19 +75,18 @@ def panel(title: str, lines: Sequence[str], plain: Sequence[str], screen: Screen
 
 
 def fold(text: str, width: int) -> list[str]:
-    """The text in lines of at most ``width`` cells, broken at blanks where there are any."""
+    """The text in lines of at most ``width`` cells, broken after blanks and the enumeration comma where there are any."""
     lines: list[str] = []
     line = ""
-    for word in text.split(" "):
-        candidate = f"{line} {word}" if line else word
-        if cell_len(candidate) <= width:
-            line = candidate
+    for piece in re.split(r"(?<=[ 、])", text):
+        if cell_len((line + piece).rstrip()) <= width:
+            line += piece
             continue
         if line:
-            lines.append(line)
-        *full, line = chop_cells(word, width) or [""]
+            lines.append(line.rstrip())
+        *full, line = chop_cells(piece, width) if cell_len(piece.rstrip()) > width else [piece]
         lines += full
-    return [*lines, line]
+    return [*lines, line.rstrip()]
 
 
 def cut(text: str, width: int) -> str:
@@ -102,18 +102,20 @@ def _flat(cell: str) -> str:
 
 
 def _fit(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None) -> tuple[list[int], list[int]]:
-    """Which columns are shown, and how wide each is."""
+    """Which columns are shown, and how wide each is: first text flows into narrower columns, then columns go, and names are cut last."""
     natural = [max([cell_len(c.title), *(cell_len(row[i]) for row in rows)]) for i, c in enumerate(columns)]
-    kept = list(range(len(columns)))
+    kept = [i for i in range(len(columns)) if any(row[i] for row in rows)] or list(range(len(columns)))
     while True:
         widths = [natural[i] for i in kept]
         if width is None:
             return kept, widths
         excess = sum(widths) + len(GAP) * (len(kept) - 1) - width
-        spare = [_spare(columns[i], natural[i]) for i in kept]
+        flowing = [_spare(columns[i], natural[i]) if columns[i].wrap else 0 for i in kept]
+        if excess <= sum(flowing):
+            return kept, _shrunk(widths, flowing, excess)
         last = max(kept, key=lambda i: columns[i].drop)
-        if excess <= sum(spare) or columns[last].drop == 0:
-            return kept, _shrunk(widths, spare, excess)
+        if columns[last].drop == 0:
+            return kept, _shrunk(widths, [_spare(columns[i], natural[i]) for i in kept], excess)
         kept.remove(last)
 
 

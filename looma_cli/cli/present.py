@@ -64,11 +64,13 @@ class Listing:
 
 @dataclass(frozen=True)
 class Page:
-    """A result with a look of its own. ``view`` names a function in ``views`` that takes (noun, screen)."""
+    """A result with a look of its own. ``view`` names a function in ``views`` that takes (noun, screen); ``shape`` is the document where
+    it is not the noun's own; ``following`` is what a person may type next."""
 
     noun: Any
     view: str
     shape: Any = None
+    following: str = ""
 
     @property
     def document(self) -> Any:
@@ -103,6 +105,9 @@ def say(result: Any, session: Session) -> None:
         return
     for line in lines_of(result, screen):
         screen.line(line)
+    screen.stream.flush()
+    if isinstance(result, Page) and result.following:
+        session.hint(f"Next: {result.following}")
     if isinstance(result, Listing) and not result.items:
         session.tell(result.empty)
         if result.following:

@@ -70,8 +70,9 @@ class PlainReporter:
 
     def step_finished(self, index: int, status: str, duration_ms: int | None, detail: str) -> None:
         took = "" if duration_ms is None else f" ({span(duration_ms / 1000)})"
-        more = f": {one_line(detail)}" if detail else ""
-        self._say(f"{self._titles.get(index, f'step {index + 1}')} {status}{took}{more}")
+        more = f", {one_line(detail)}" if detail else ""
+        word = "done" if status == "undone" else status
+        self._say(f"{self._titles.get(index, f'Step {index + 1}')}: {word}{took}{more}")
 
     def operation_finished(self, operation: Operation) -> None:
         self.running = False
@@ -137,7 +138,7 @@ class LiveReporter:
         self._screen = screen
         self._live: Live | None = None
         self._title = ""
-        self._began = 0.0
+        self._began = self._operation_began = 0.0
         self._undoing = False
         self._texts: dict[str, str] = {}
         self.running = False
@@ -145,6 +146,7 @@ class LiveReporter:
     def operation_started(self, operation: Operation) -> None:
         self.running = True
         self._undoing = operation.direction == "back"
+        self._operation_began = time.monotonic()
         self._print(headline(operation), "bold")
 
     def step_started(self, index: int, step: PlannedStep, title: str, undoing: bool) -> None:
@@ -171,8 +173,8 @@ class LiveReporter:
     def operation_finished(self, operation: Operation) -> None:
         self.running = False
         self._hide()
-        if operation.status != "done":
-            self._print(ending(operation), "dim")
+        took = span(time.monotonic() - self._operation_began)
+        self._print(f"  done in {took}" if operation.status == "done" else ending(operation), "dim")
 
     def note(self, text: str) -> None:
         self._print(f"  · {one_line(text)}", "dim")

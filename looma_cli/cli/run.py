@@ -98,9 +98,13 @@ def _fail(error: BaseException, session: Any, output: str) -> int:
 
 
 def _lines(failure: Any, screen: Any) -> None:
-    screen.line(f"{screen.paint('error:', 'bold red')} {failure.message}")
-    if failure.hint:
-        screen.line(f"{screen.paint(' hint:', 'bold')} {failure.hint}")
+    """One line of what and one of what to do; broken between words only where a terminal is too narrow."""
+    from looma_cli.cli.layout import fold
+
+    for label, style, text in (("error:", "bold red", failure.message), (" hint:", "bold", failure.hint)):
+        lines = fold(text, screen.width - len(label) - 1) if screen.width else [text]
+        for number, line in enumerate(lines if text else ()):
+            screen.line(f"{screen.paint(label, style) if number == 0 else ' ' * len(label)} {line}")
     screen.stream.flush()
 
 

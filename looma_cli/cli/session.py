@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,18 @@ class Session:
     def change(self) -> dict[str, Any]:
         """What every changing use case takes."""
         return {"dry_run": self.dry_run, "wait_seconds": self.wait_seconds}
+
+    def finishing_the_step(self) -> AbstractContextManager[None]:
+        """Ctrl-C while an operation runs ends after the step under way."""
+        from looma_cli.cli.interrupts import finishing_the_step
+
+        return finishing_the_step(self._is_running, self._answer_interrupt)
+
+    def _is_running(self) -> bool:
+        return "reporter" in self.__dict__ and self.reporter.running
+
+    def _answer_interrupt(self) -> None:
+        self.reporter.warn("stopping after this step; once more to stop at once")
 
     def close(self) -> None:
         """Take the spinner off the screen."""

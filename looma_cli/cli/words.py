@@ -6,17 +6,17 @@ from datetime import UTC, datetime
 
 from looma_cli.cli.layout import Painted
 
-_DOTS = {
-    "running": ("●", "green"), "healthy": ("●", "green"), "ready": ("●", "green"), "done": ("●", "green"), "serving": ("●", "green"),
-    "ok": ("●", "green"), "bound": ("●", "green"),
-    "provisioning": ("◐", "cyan"), "switching": ("◐", "cyan"), "pending": ("◐", "cyan"), "started": ("◐", "cyan"), "draining": ("◐", "cyan"),
-    "restarting": ("◐", "cyan"), "reserved": ("○", "cyan"),
-    "suspended": ("◐", "yellow"), "deleting": ("◐", "yellow"), "paused": ("◐", "yellow"), "interrupted": ("◐", "yellow"),
-    "cordoned": ("◐", "yellow"), "warning": ("●", "yellow"), "undone": ("○", "yellow"), "undoing": ("◐", "yellow"),
-    "rolled_back": ("○", "yellow"), "quarantined": ("●", "yellow"),
-    "failed": ("●", "red"), "unhealthy": ("●", "red"), "unreachable": ("●", "red"), "exited": ("●", "red"), "dead": ("●", "red"),
-    "failing": ("●", "red"), "absent": ("○", "red"),
-}  # fmt: skip
+_LOOKS = {
+    ("●", "green"): "running healthy ready done serving ok bound",
+    ("◐", "cyan"): "provisioning switching pending started draining restarting",
+    ("○", "cyan"): "reserved planned",
+    ("◐", "yellow"): "suspended deleting paused interrupted cordoned undoing",
+    ("○", "yellow"): "undone rolled_back",
+    ("●", "yellow"): "warning quarantined",
+    ("●", "red"): "failed unhealthy unreachable exited dead failing",
+    ("○", "red"): "absent",
+}
+_DOTS = {word: look for look, words in _LOOKS.items() for word in words.split()}
 
 
 def state(word: str) -> Painted:
@@ -30,7 +30,9 @@ def ago(then: datetime | None, now: datetime | None = None) -> str:
     if then is None:
         return "never"
     seconds = max(((now or datetime.now(UTC)) - then).total_seconds(), 0)
-    return "just now" if seconds < 2 else f"{span(seconds)} ago"
+    if seconds < 2:
+        return "just now"
+    return f"{seconds:.0f}s ago" if seconds < 60 else f"{span(seconds)} ago"
 
 
 def span(seconds: float) -> str:

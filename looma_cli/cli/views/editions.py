@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from looma_cli.cli.layout import Column, Painted, facts
+from looma_cli.cli.layout import Column, Painted, facts, fold
 from looma_cli.cli.layout import table as laid_out
 from looma_cli.cli.terminal import Screen
 from looma_cli.cli.words import number, size
@@ -14,19 +14,27 @@ COLUMNS = (
     Column("name", least=8),
     Column("title", least=8),
     Column("release"),
-    Column("price"),
+    Column("monthly", right=True),
     Column("components", drop=3, right=True),
     Column("memory", drop=2, right=True),
     Column("features", drop=1, least=16, wrap=True),
 )
 
+EXAMPLES = "Prices and requirements are examples until the provider fills in its own."
+
 
 def table(editions: Sequence[Any], screen: Screen) -> list[str]:
     rows = [
-        (e.name, e.title, e.releases[-1], price(e.price), str(len(e.components)), size(e.requirements.memory_bytes), "、".join(e.features))
+        (
+            e.name, e.title, e.releases[-1], f"{number(e.price.monthly)} {e.price.currency}", str(len(e.components)),
+            size(e.requirements.memory_bytes), "、".join(e.features),
+        )
         for e in editions
-    ]
-    return laid_out(COLUMNS, rows, screen)
+    ]  # fmt: skip
+    lines = laid_out(COLUMNS, rows, screen)
+    if not any(edition.price.example for edition in editions):
+        return lines
+    return [*lines, "", *(screen.paint(line, "dim") for line in fold(EXAMPLES, screen.width or 120))]
 
 
 def price(noun: Any) -> str:
@@ -84,7 +92,7 @@ def _part(name: str, part: Any, screen: Screen) -> list[str]:
 
 def recommendations(ranked: Sequence[Any], screen: Screen) -> list[str]:
     columns = (
-        Column("edition", least=8), Column("title", drop=3, least=6), Column("score", right=True), Column("price", drop=2),
+        Column("edition", least=8), Column("title", drop=3, least=6), Column("score", right=True), Column("monthly", drop=2, right=True),
         Column("why", least=24, wrap=True),
     )  # fmt: skip
     return laid_out(columns, [_recommendation(r) for r in ranked], screen)
@@ -94,7 +102,8 @@ def _recommendation(noun: Any) -> tuple[str, ...]:
     edition = noun.edition
     why = "; ".join([*noun.misses, *noun.reasons])
     score = str(noun.score) if noun.suitable else Painted("no", "red")
-    return edition.name, edition.title, score, price(edition.price), why if noun.suitable else Painted(why, "dim")
+    monthly = f"{number(edition.price.monthly)} {edition.price.currency}"
+    return edition.name, edition.title, score, monthly, why if noun.suitable else Painted(why, "dim")
 
 
 def problems(found: Sequence[Any], screen: Screen) -> list[str]:

@@ -31,7 +31,7 @@ def page(report: Any, screen: Screen) -> list[str]:
 
 def _tenant(tenant: Any, screen: Screen) -> list[str]:
     word = state("healthy" if tenant.healthy else "unhealthy")
-    head = f"{screen.paint(word[:1], word.style)} {screen.paint(tenant.name, 'bold')} {word[2:]}"
+    head = f"{screen.paint(tenant.name, 'bold')}  {screen.paint(word[:1], word.style)} {word[2:]}"
     return [head, *laid_out(COLUMNS, [_component(c) for c in tenant.components], screen)]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from looma_cli.cli.layout import Column, facts
 from looma_cli.cli.layout import table as laid_out
 from looma_cli.cli.terminal import Screen
+from looma_cli.cli.views.steps import title
 from looma_cli.cli.words import ago, moment, span, state
 
 COLUMNS = (
@@ -32,7 +33,7 @@ def _cells(operation: Any) -> tuple[str, ...]:
 
 def page(operation: Any, screen: Screen) -> list[str]:
     status = state(operation.status)
-    head = f"{screen.paint(status[:1], status.style)} {screen.paint(operation.id, 'bold')} {status[2:]}"
+    head = f"{screen.paint(operation.id, 'bold')}  {screen.paint(status[:1], status.style)} {status[2:]}"
     pairs = [
         ("kind", operation.kind),
         ("tenant", operation.tenant),
@@ -43,8 +44,8 @@ def page(operation: Any, screen: Screen) -> list[str]:
         ("error", operation.error or ""),
     ]
     rows = [
-        (str(number), step.name.replace("-", " "), state(step.status), _duration(step), step.detail)
-        for number, step in enumerate(operation.steps, 1)
+        (str(number), title(planned), state(step.status), _duration(step), step.detail)
+        for number, (planned, step) in enumerate(zip(operation.plan.steps, operation.steps, strict=True), 1)
     ]
     columns = (
         Column("#", right=True), Column("step", least=16), Column("status"), Column("took", drop=2, right=True),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from looma_cli.cli.layout import cut, fold
+from looma_cli.cli.layout import Column, Painted, cut, fold, table
 from looma_cli.cli.terminal import Screen
+from looma_cli.cli.views.steps import title
 from looma_cli.cli.words import plural
 
 _CHANGES = {"+": "green", "-": "red", "~": "yellow", "!": "yellow"}
@@ -14,17 +15,14 @@ _CHANGES = {"+": "green", "-": "red", "~": "yellow", "!": "yellow"}
 def page(plan: Any, screen: Screen) -> list[str]:
     target = f" {plan.tenant}" if plan.tenant else ""
     lines = [screen.paint(f"Plan: {plan.kind.replace('.', ' ')}{target}", "bold")]
-    for number, step in enumerate(plan.steps, 1):
-        reason = f"  {step.reason}" if step.reason else ""
-        name = f"{number:3}. {step.name.replace('-', ' ')}"
-        room = None if screen.width is None else screen.width - len(name)
-        lines.append(name + screen.paint(reason if room is None else cut(reason, max(room, 0)), "dim"))
+    if plan.steps:
+        rows = [(str(number), title(step), Painted(step.reason, "dim")) for number, step in enumerate(plan.steps, 1)]
+        lines += table((Column("", right=True), Column("step", least=20), Column("why", drop=1, least=20, wrap=True)), rows, screen)
     if plan.changes:
         lines += ["", *(_change(change, screen) for change in plan.changes)]
-    for warning in plan.warnings:
-        lines += _wrapped(f"! {warning}", screen)
-    lines += ["", f"{plural(len(plan.steps), 'step')}, {plural(len(plan.changes), 'change')}; nothing was changed."]
-    return lines
+    if plan.warnings:
+        lines += ["", *(line for warning in plan.warnings for line in _wrapped(f"! {warning}", screen))]
+    return [*lines, "", f"{plural(len(plan.steps), 'step')}, {plural(len(plan.changes), 'change')}; nothing was changed."]
 
 
 def _change(change: str, screen: Screen) -> str:

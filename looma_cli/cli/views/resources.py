@@ -26,7 +26,7 @@ CONFLICTS = (
     Column("edition", least=8),
     Column("component", least=12),
     Column("and edition", least=11),
-    Column("and component", drop=1, least=13),
+    Column("and component", least=13),
 )
 NETWORKS = (Column("cidr"), Column("tenant", least=10), Column("layer"), Column("host", drop=2, least=5), Column("name", drop=1, least=12))
 

@@ -12,7 +12,8 @@ from looma_cli.cli.words import ago, moment, plural, state
 
 COLUMNS = (
     Column("name", least=12),
-    Column("edition", drop=3, least=8),
+    Column("edition", drop=3),
+    Column("title", drop=7),
     Column("release", drop=5),
     Column("status"),
     Column("health", drop=1),
@@ -24,7 +25,8 @@ def table(tenants: Sequence[Any], screen: Screen, titles: Mapping[str, str] | No
     rows = [
         (
             t.name,
-            titled(t.edition, titles),
+            t.edition,
+            (titles or {}).get(t.edition, ""),
             t.release,
             state(t.status),
             state(t.health),
@@ -33,11 +35,6 @@ def table(tenants: Sequence[Any], screen: Screen, titles: Mapping[str, str] | No
         for t in tenants
     ]
     return laid_out(COLUMNS, rows, screen)
-
-
-def titled(edition: str, titles: Mapping[str, str] | None) -> str:
-    title = (titles or {}).get(edition)
-    return f"{edition} {title}" if title else edition
 
 
 def card(tenant: Any, screen: Screen) -> list[str]:
@@ -61,7 +58,7 @@ def headline(tenant: Any, screen: Screen) -> str:
     status = state(tenant.status)
     name = screen.paint(tenant.name, "bold")
     display = "" if tenant.display_name == tenant.name else f"  {tenant.display_name}"
-    return f"{screen.paint(status[:1], status.style)} {name} {status[2:]}{display}"
+    return f"{name}{display}  {screen.paint(status[:1], status.style)} {status[2:]}"
 
 
 def brief(tenant: Any, screen: Screen) -> list[str]:

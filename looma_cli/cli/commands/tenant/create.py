@@ -108,10 +108,8 @@ def created(session: Session, tenant: Any) -> Any:
     if session.dry_run:
         return tenant
     if tenant.status == "created":
-        session.hint(f"Next: looma tenant start {tenant.name}")
-    else:
-        session.hint(f"Next: looma health {tenant.name}, looma tenant logs {tenant.name}, looma status")
-    return Page(tenant, "tenants.created")
+        return Page(tenant, "tenants.created", following=f"looma tenant start {tenant.name}")
+    return Page(tenant, "tenants.created", following=f"looma health {tenant.name}, looma tenant logs {tenant.name}, looma status")
 
 
 def _refuse_single(name: str | None, hostname: str | None, display_name: str | None) -> None:

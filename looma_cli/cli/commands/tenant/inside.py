@@ -1,14 +1,15 @@
 """A tenant's stack from inside: logs, exec, and what rendering would write."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
 
 from looma_cli.cli import options
 from looma_cli.cli.commands.tenant.noun import noun
-from looma_cli.cli.present import Page
+from looma_cli.cli.present import Page, say_document
 from looma_cli.cli.session import Session
-from looma_cli.errors import UsageError
+from looma_cli.errors import Cancelled, UsageError
 from looma_cli.model import validation
 
 
@@ -33,15 +34,20 @@ def logs(
     lines = session.looma.stacks.logs(
         name, service, tail=None if tail is None else validation.count("lines", tail), follow=follow, since=_since(since)
     )
-    from looma_cli.cli.present import say_document
+    try:
+        _print(session, lines, flushing=follow)
+    except KeyboardInterrupt:  # the way to end it
+        session.exit_code = Cancelled.exit_code
 
+
+def _print(session: Session, lines: Iterable[str], *, flushing: bool) -> None:
     screen = session.terminal.out
     for line in lines:
         if session.output == "table":
             screen.line(line)
         else:
             say_document({"line": line}, session.output, screen)
-        if follow:
+        if flushing:
             screen.stream.flush()
 
 
