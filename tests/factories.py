@@ -66,6 +66,7 @@ def make_mysql(**changes: Any) -> Component:
             "MYSQL_PASSWORD_FILE": "$(secret.mysql_password)",
         },
         command=("--max-connections=$(pool.maximum)", "--unknown=$(nothing)"),
+        secrets=("mysql_root_password", "mysql_password"),
         volumes={"data": "/var/lib/mysql"},
         user="mysql",
         stop_grace_seconds=60,
