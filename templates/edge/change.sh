@@ -6,8 +6,8 @@
 #   drain SECONDS                    wait until today's workers of older configurations have ended
 #   ready                            wait until nginx has bound its sockets
 #
-# Exit: 0 done; 3 nginx refused it (its message follows on stdout); 4 a port is taken (its number follows); 5 nginx did not
-# reload; 6 no such tenant; 7 timed out.
+# Exit: 0 done; 3 nginx refused it (its message follows on stdout); 4 a port is taken; 5 nginx did not reload; 6 no such tenant;
+# 7 timed out; 8 nginx was killed while it looked at the configuration (out of memory).
 set -eu
 umask 022
 home=/etc/looma/edge
@@ -82,14 +82,15 @@ apply() { # TENANT VERSION PORT MODE
     fi
     if listening "$3" && ! grep -qs ":$3 " "tenants/$1/listen.conf"; then
         rm -rf "$new"
-        echo "$3"
         return 4
     fi
     [ -e /proc/net/if_inet6 ] || sed -i '/\[::\]/d' "$new/listen.conf"
     mv -fT "$new" "versions/$1.$2"
-    if ! check "$1" "$2"; then
+    verdict=0
+    check "$1" "$2" || verdict=$?
+    if [ $verdict != 0 ]; then
         rm -rf "versions/$1.$2"
-        return 3
+        [ $verdict -lt 128 ] && return 3 || return 8
     fi
     switch "$@"
 }

@@ -18,6 +18,7 @@ import pytest
 
 from looma_cli.adapters.edge.configuration import HOME, Configuration, archive
 from looma_cli.adapters.edge.engine_api import EngineApi as RawApi
+from looma_cli.errors import PortTaken
 from looma_cli.model.route import Upstream
 from tests.contract.certificates import self_signed
 from tests.contract.edge_load import Load, Service
@@ -191,6 +192,21 @@ def test_a_looma_that_dies_before_its_change_leaves_the_old_route(rig: NginxEdge
     rig.edge.ensure(rig.specification)
     assert rig.ask(here.public_port).service == f"{here.tenant}-main"
     assert run(rig, f"ls {HOME}/incoming") == ""
+
+
+def test_a_port_that_is_lost_between_check_and_reload_is_named(rig: NginxEdgeRig) -> None:
+    """Bound, but not listening: the check does not see it, and only nginx's own attempt finds out."""
+    kept, here = route(rig), route(rig)
+    rig.edge.apply(kept)
+    with socket.socket() as holder:
+        holder.bind((LOOPBACK, here.public_port))
+        with pytest.raises(PortTaken) as taken:
+            rig.edge.apply(here)
+    assert taken.value.details["port"] == here.public_port
+    assert rig.edge.routes() == [kept.tenant]
+    assert rig.ask(kept.public_port).status == 200
+    rig.edge.apply(here)
+    assert rig.ask(here.public_port).status == 200
 
 
 def test_an_ensure_that_was_killed_half_way_is_mended(rig: NginxEdgeRig) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from looma_cli.adapters.edge.configuration import HOME
-from looma_cli.errors import EdgeRefused, LoomaError, PortTaken
+from looma_cli.errors import CommandFailed, EdgeRefused, LoomaError, PortTaken
 from looma_cli.model.layer import LABEL_COMPONENT, LABEL_INSTALLATION, LABEL_KIND, LABEL_LAYER
 from looma_cli.model.route import EdgeSpecification
 
@@ -51,19 +51,18 @@ def container_request(specification: EdgeSpecification, volume: str, start: str,
             "CapAdd": list(CAPABILITIES),
             "SecurityOpt": ["no-new-privileges"],
             "Memory": specification.memory_bytes,
-            "PidsLimit": 256,
+            "PidsLimit": 512,
             "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
         },
     }
 
 
-def taken_port(log: str) -> PortTaken | None:
-    """The error for the first bind that nginx reports as refused."""
-    match = _BIND_FAILED.search(log)
-    if not match:
-        return None
-    address, port = match[1].strip("[]"), int(match[2])
-    return port_taken(port, address)
+def taken_port(log: str, port: int | None = None) -> PortTaken | None:
+    """The error for a bind that nginx reports as refused: the first one, or that of ``port``."""
+    for match in _BIND_FAILED.finditer(log):
+        if port in (None, int(match[2])):
+            return port_taken(int(match[2]), match[1].strip("[]"))
+    return None
 
 
 def port_taken(port: int, address: str = "0.0.0.0") -> PortTaken:
@@ -81,4 +80,11 @@ def refusal(log: str, what: str) -> LoomaError:
     message = re.sub(r"^.*?\[(emerg|crit)\] (\d+#\d+: )?", "", lines[0] if lines else "no message").strip()
     return EdgeRefused(
         f"the edge refused {what}: {message[:300]}", "the earlier configuration still serves; mend the values", log=log[-2000:]
+    )
+
+
+def out_of_memory(what: str) -> CommandFailed:
+    return CommandFailed(
+        f"the edge ran out of memory over {what}; the earlier configuration still serves",
+        "give the edge more memory (it needs about 0.6 MiB for a tenant with ten services)",
     )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from looma_cli.adapters.edge.container import (
     STOP_SECONDS,
     container_request,
     labels,
+    out_of_memory,
     port_taken,
     refusal,
     specification_digest,
@@ -25,7 +28,8 @@ from looma_cli.errors import CommandFailed, ImageUnavailable, InvalidValue, NotF
 from looma_cli.model.layer import LABEL_INSTALLATION
 from looma_cli.model.route import ROUTE_MODES, EdgeSpecification, Route
 
-REFUSED, TAKEN, NOT_RELOADED, UNKNOWN, TIMED_OUT = 3, 4, 5, 6, 7  # exit codes of templates/edge/change.sh
+REFUSED, TAKEN, NOT_RELOADED, UNKNOWN, TIMED_OUT, OUT_OF_MEMORY = 3, 4, 5, 6, 7, 8  # exit codes of templates/edge/change.sh
+KILLED = 137
 START_ATTEMPTS = 20  # of about a second each
 MOST_WORKERS = 4
 
@@ -142,7 +146,10 @@ class NginxEdge:
         raise refusal(self._log(), "to start")
 
     def _log(self) -> str:
-        query = {"stdout": "0", "stderr": "1", "tail": "100"}
+        """What nginx said since the container started, up to 100 lines."""
+        found = self._inspect()
+        since = datetime.fromisoformat(found["State"]["StartedAt"]).timestamp() if found else 0
+        query = {"stdout": "0", "stderr": "1", "tail": "100", "since": f"{since:.3f}"}
         return demultiplexed(self._api.call("GET", f"/containers/{self._name}/logs", query=query).body)
 
     def _upload(self, tar: bytes) -> None:
@@ -168,20 +175,15 @@ class NginxEdge:
         """See Edge. Raises PortTaken where the public port is somebody else's, Unreachable where no edge runs."""
         _require_mode(route.mode)
         version, files = self._configuration.tenant(route)
-        self._require_running_upload(archive(f"incoming/{route.tenant}.{version}", files))
+        with _running():
+            self._upload(archive(f"incoming/{route.tenant}.{version}", files))
         code, output = self._change("apply", route.tenant, version, str(route.public_port), route.mode)
         if code == TAKEN:
             raise port_taken(route.public_port)
         if code == NOT_RELOADED:
             log = self._log()
-            raise taken_port(log) or refusal(log, f"the route of {route.tenant}")
+            raise taken_port(log, route.public_port) or refusal(log, f"the route of {route.tenant}")
         self._require_done(code, output, f"the route of {route.tenant}")
-
-    def _require_running_upload(self, tar: bytes) -> None:
-        try:
-            self._upload(tar)
-        except CommandFailed as error:
-            raise _not_running() from error
 
     def set_mode(self, tenant: str, mode: str) -> None:
         """See Edge. Closing a tenant that has no route changes nothing; opening one raises NotFound."""
@@ -214,17 +216,15 @@ class NginxEdge:
     def _change(self, *arguments: str) -> tuple[int, str]:
         """One exec of change.sh, which takes the lock and does the whole change."""
         script = self._configuration.script("change.sh")
-        try:
+        with _running():
             return self._api.execute(self._name, ["/bin/sh", "-c", script, "change", *arguments])
-        except CommandFailed as error:
-            if error.details.get("status") in (404, 409):  # no such container, or not running
-                raise _not_running() from error
-            raise
 
     @staticmethod
     def _require_done(code: int, output: str, what: str) -> None:
         if code == REFUSED:
             raise refusal(output, what)
+        if code in (OUT_OF_MEMORY, KILLED):
+            raise out_of_memory(what)
         if code:
             last = (output.strip().splitlines() or ["no message"])[-1]
             raise CommandFailed(f"the edge did not take {what}: {last[:300]}", "see `docker logs` of the edge, and try again")
@@ -235,5 +235,12 @@ def _require_mode(mode: str) -> None:
         raise InvalidValue(f"{mode!r} is no mode of a route", f"use one of {', '.join(ROUTE_MODES)}")
 
 
-def _not_running() -> Unreachable:
-    return Unreachable("the edge is not running on this host", "start a tenant, which starts the edge, or see `looma doctor`")
+@contextmanager
+def _running() -> Iterator[None]:
+    """Raises Unreachable where the engine says that there is no such container (404), or that it does not run (409)."""
+    try:
+        yield
+    except CommandFailed as error:
+        if error.details.get("status") not in (404, 409):
+            raise
+        raise Unreachable("the edge is not running on this host", "start a tenant, which starts the edge, or see `looma doctor`") from error
