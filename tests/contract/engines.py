@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import random
 import socket
+import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Protocol
@@ -22,7 +23,7 @@ from tests.fakes.engine import FakeEngine
 
 IMAGE = "looma/base:bookworm"
 HEALTHY = {"test": ["CMD", "true"], "interval": "200ms", "retries": 2}
-UNHEALTHY = {**HEALTHY, "test": ["CMD", "false"]}
+UNHEALTHY = {"test": ["CMD", "false"], "interval": "200ms", "retries": 5}
 
 
 class Rig(Protocol):
@@ -39,6 +40,14 @@ class Rig(Protocol):
     def remove_stranger(self, name: str) -> None: ...
     def twin(self, reference: LayerReference, installation: str) -> str: ...
     def names(self, installation: str) -> set[str]: ...
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
+    """Until the condition holds; fails when it does not in that time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.005)
 
 
 def new_installation() -> str:

@@ -20,7 +20,7 @@ from looma_cli.adapters.engine import ComposeEngine, EngineApi
 from looma_cli.errors import InvalidValue, NotAllowed
 from looma_cli.model.layer import RenderedLayer
 from looma_cli.model.tenant import LayerReference
-from tests.contract.engines import IMAGE, ComposeRig, layer, new_tenant, service, twin_labels
+from tests.contract.engines import IMAGE, ComposeRig, layer, new_tenant, service, twin_labels, wait_for
 from tests.engine_objects import TEST_LABEL, owner_mark, start_container
 
 pytestmark = pytest.mark.engine
@@ -55,13 +55,6 @@ def starter(rig: ComposeRig, wanted: RenderedLayer) -> subprocess.Popen[str]:
         manifest.seek(0)
         pipe = subprocess.PIPE
         return subprocess.Popen(arguments, cwd=ROOT, stdin=manifest, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.005)
 
 
 def is_running(pid: int) -> bool:
@@ -129,6 +122,14 @@ def test_the_pid_of_compose_is_told_while_it_runs(rig: ComposeRig, data: LayerRe
     assert not is_running(pids[0] or 0)
 
 
+def test_those_that_others_need_are_stopped_last(rig: ComposeRig, data: LayerReference) -> None:
+    api = service(depends_on=["store"])
+    rig.engine.start(layer(rig, data, {"store": service(), "api": api}, subnet=rig.free_subnet()))
+    rig.engine.stop(data, timeout_seconds=5)
+    ended = {w.component: rig.api.get(f"/containers/{w.id}/json")["State"]["FinishedAt"] for w in rig.engine.workloads(data.tenant)}
+    assert ended["api"] < ended["store"]
+
+
 # secrets, environment
 
 
@@ -179,6 +180,7 @@ def test_logs_are_followed_until_the_container_ends(rig: ComposeRig, data: Layer
 def test_logs_with_timestamps_and_since(rig: ComposeRig, data: LayerReference) -> None:
     rig.engine.start(layer(rig, data, {"api": service()}, subnet=rig.free_subnet()))
     (workload,) = rig.engine.workloads(data.tenant)
+    wait_for(lambda: list(rig.engine.logs(workload)))
     (line,) = rig.engine.logs(workload, since="10m", timestamps=True)
     stamp, _, text = line.partition(" ")
     assert text == "ready"

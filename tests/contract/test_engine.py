@@ -30,6 +30,7 @@ from tests.contract.engines import (
     new_installation,
     new_tenant,
     service,
+    wait_for,
 )
 
 NO_IMAGE = "looma-test.invalid/absent:1"
@@ -385,7 +386,7 @@ def test_ports_of_stopped_and_foreign_containers_count_as_published(rig: Rig, da
 def test_logs_are_lines_the_last_ones_if_asked(rig: Rig, data: LayerReference) -> None:
     rig.engine.start(layer(rig, data, {"api": service(says="one; echo two; echo three")}, subnet=rig.free_subnet()))
     (workload,) = rig.engine.workloads(data.tenant)
-    assert list(rig.engine.logs(workload, tail=None, follow=False, since=None)) == ["one", "two", "three"]
+    wait_for(lambda: list(rig.engine.logs(workload, tail=None, follow=False, since=None)) == ["one", "two", "three"])
     assert list(rig.engine.logs(workload, tail=2, follow=False, since=None)) == ["two", "three"]
     assert list(rig.engine.logs(workload, tail=0, follow=False, since=None)) == []
 

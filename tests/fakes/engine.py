@@ -48,6 +48,7 @@ class FakeEngine:
         self.crash_after: int | None = None
         self.pullable: set[str] = set()
         self.calls: list[tuple[str, str]] = []
+        self.api_version = (1, 45)
         self.shell: Callable[[Sequence[str], Mapping[str, str]], tuple[int | None, str]] = run_shell
 
     def fail_on(self, method: str, error: BaseException, *, layer: str | None = None, call: int = 1) -> None:
@@ -75,7 +76,7 @@ class FakeEngine:
 
     def information(self) -> EngineInformation:
         self._called("information")
-        return EngineInformation("26.1.5", (1, 45), "2.26.1", self.daemon.cpus, self.daemon.memory_bytes, "/var/lib/docker")
+        return EngineInformation("26.1.5", self.api_version, "2.26.1", self.daemon.cpus, self.daemon.memory_bytes, "/var/lib/docker")
 
     def missing_images(self, references: Sequence[str]) -> list[str]:
         self._called("missing_images")
