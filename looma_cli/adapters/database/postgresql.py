@@ -56,7 +56,9 @@ class PostgresqlDatabase:
 
     @staticmethod
     def _has(connection: Connection, table: str) -> bool:
-        return connection.execute(text("SELECT to_regclass(:name) IS NOT NULL"), {"name": table}).scalar_one() is True
+        """Asked of the catalog's rows: ``to_regclass`` may answer from a cache that is older than the lock."""
+        statement = text("SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = :name")
+        return connection.execute(statement, {"name": table}).scalar_one() == 1
 
     def create(self, fill: Callable[[Connection], None]) -> None:
         """In one transaction, by one session at a time; another may have been first."""
