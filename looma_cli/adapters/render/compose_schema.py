@@ -60,7 +60,7 @@ def validate(data, custom_formats={}, name_prefix=None):
                             data__services_keys.remove(data__services_key)
                         validate___definitions_service(data__services_val, custom_formats, (name_prefix or "data") + f".services.{data__services_key}")
                 if data__services_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".services must not contain "+str(data__services_keys)+" properties")
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".services must not contain "+str(sorted(data__services_keys))+" properties")
         if "models" in data_keys:
             data_keys.remove("models")
             data__models = data["models"]
@@ -101,7 +101,7 @@ def validate(data, custom_formats={}, name_prefix=None):
                             data__volumes_keys.remove(data__volumes_key)
                         validate___definitions_volume(data__volumes_val, custom_formats, (name_prefix or "data") + f".volumes.{data__volumes_key}")
                 if data__volumes_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes must not contain "+str(data__volumes_keys)+" properties")
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".volumes must not contain "+str(sorted(data__volumes_keys))+" properties")
         if "secrets" in data_keys:
             data_keys.remove("secrets")
             data__secrets = data["secrets"]
@@ -116,7 +116,7 @@ def validate(data, custom_formats={}, name_prefix=None):
                             data__secrets_keys.remove(data__secrets_key)
                         validate___definitions_secret(data__secrets_val, custom_formats, (name_prefix or "data") + f".secrets.{data__secrets_key}")
                 if data__secrets_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".secrets must not contain "+str(data__secrets_keys)+" properties")
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".secrets must not contain "+str(sorted(data__secrets_keys))+" properties")
         if "configs" in data_keys:
             data_keys.remove("configs")
             data__configs = data["configs"]
@@ -131,13 +131,13 @@ def validate(data, custom_formats={}, name_prefix=None):
                             data__configs_keys.remove(data__configs_key)
                         validate___definitions_config(data__configs_val, custom_formats, (name_prefix or "data") + f".configs.{data__configs_key}")
                 if data__configs_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".configs must not contain "+str(data__configs_keys)+" properties")
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".configs must not contain "+str(sorted(data__configs_keys))+" properties")
         for data_key, data_val in data.items():
             if REGEX_PATTERNS['^x-'].search(data_key):
                 if data_key in data_keys:
                     data_keys.remove(data_key)
         if data_keys:
-            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
+            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
     return data
 
 def validate___definitions_config(data, custom_formats={}, name_prefix=None):
@@ -193,7 +193,7 @@ def validate___definitions_config(data, custom_formats={}, name_prefix=None):
                 if data_key in data_keys:
                     data_keys.remove(data_key)
         if data_keys:
-            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
+            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
     return data
 
 def validate___definitions_list_or_dict(data, custom_formats={}, name_prefix=None):
@@ -212,7 +212,7 @@ def validate___definitions_list_or_dict(data, custom_formats={}, name_prefix=Non
                         if not isinstance(data_val, (str, int, float, bool, NoneType)):
                             raise JsonSchemaValueException("" + (name_prefix or "data") + f".{data_key}" + " must be string or number or boolean or null")
                 if data_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
             data_one_of_count1 += 1
         except (JsonSchemaValueException, JsonSchemaValuesException): pass
     if data_one_of_count1 < 2:
@@ -301,7 +301,7 @@ def validate___definitions_secret(data, custom_formats={}, name_prefix=None):
                 if data_key in data_keys:
                     data_keys.remove(data_key)
         if data_keys:
-            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
+            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
     return data
 
 def validate___definitions_volume(data, custom_formats={}, name_prefix=None):
@@ -352,7 +352,7 @@ def validate___definitions_volume(data, custom_formats={}, name_prefix=None):
                         if data__external_key in data__external_keys:
                             data__external_keys.remove(data__external_key)
                 if data__external_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".external must not contain "+str(data__external_keys)+" properties")
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".external must not contain "+str(sorted(data__external_keys))+" properties")
         if "labels" in data_keys:
             data_keys.remove("labels")
             data__labels = data["labels"]
@@ -362,7 +362,7 @@ def validate___definitions_volume(data, custom_formats={}, name_prefix=None):
                 if data_key in data_keys:
                     data_keys.remove(data_key)
         if data_keys:
-            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
+            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
     return data
 
 def validate___definitions_network(data, custom_formats={}, name_prefix=None):
@@ -452,13 +452,13 @@ def validate___definitions_network(data, custom_formats={}, name_prefix=None):
                                                 if not isinstance(data__ipam__config_item__auxaddresses_val, (str)):
                                                     raise JsonSchemaValueException("" + (name_prefix or "data") + f".ipam.config[{data__ipam__config_x}].aux_addresses.{data__ipam__config_item__auxaddresses_key}" + " must be string")
                                         if data__ipam__config_item__auxaddresses_keys:
-                                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".ipam.config[{data__ipam__config_x}].aux_addresses" + " must not contain "+str(data__ipam__config_item__auxaddresses_keys)+" properties")
+                                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".ipam.config[{data__ipam__config_x}].aux_addresses" + " must not contain "+str(sorted(data__ipam__config_item__auxaddresses_keys))+" properties")
                                 for data__ipam__config_item_key, data__ipam__config_item_val in data__ipam__config_item.items():
                                     if REGEX_PATTERNS['^x-'].search(data__ipam__config_item_key):
                                         if data__ipam__config_item_key in data__ipam__config_item_keys:
                                             data__ipam__config_item_keys.remove(data__ipam__config_item_key)
                                 if data__ipam__config_item_keys:
-                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".ipam.config[{data__ipam__config_x}]" + " must not contain "+str(data__ipam__config_item_keys)+" properties")
+                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".ipam.config[{data__ipam__config_x}]" + " must not contain "+str(sorted(data__ipam__config_item_keys))+" properties")
                 if "options" in data__ipam_keys:
                     data__ipam_keys.remove("options")
                     data__ipam__options = data__ipam["options"]
@@ -474,13 +474,13 @@ def validate___definitions_network(data, custom_formats={}, name_prefix=None):
                                 if not isinstance(data__ipam__options_val, (str)):
                                     raise JsonSchemaValueException("" + (name_prefix or "data") + f".ipam.options.{data__ipam__options_key}" + " must be string")
                         if data__ipam__options_keys:
-                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".ipam.options must not contain "+str(data__ipam__options_keys)+" properties")
+                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".ipam.options must not contain "+str(sorted(data__ipam__options_keys))+" properties")
                 for data__ipam_key, data__ipam_val in data__ipam.items():
                     if REGEX_PATTERNS['^x-'].search(data__ipam_key):
                         if data__ipam_key in data__ipam_keys:
                             data__ipam_keys.remove(data__ipam_key)
                 if data__ipam_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".ipam must not contain "+str(data__ipam_keys)+" properties")
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".ipam must not contain "+str(sorted(data__ipam_keys))+" properties")
         if "external" in data_keys:
             data_keys.remove("external")
             data__external = data["external"]
@@ -499,7 +499,7 @@ def validate___definitions_network(data, custom_formats={}, name_prefix=None):
                         if data__external_key in data__external_keys:
                             data__external_keys.remove(data__external_key)
                 if data__external_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".external must not contain "+str(data__external_keys)+" properties")
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".external must not contain "+str(sorted(data__external_keys))+" properties")
         if "internal" in data_keys:
             data_keys.remove("internal")
             data__internal = data["internal"]
@@ -529,7 +529,7 @@ def validate___definitions_network(data, custom_formats={}, name_prefix=None):
                 if data_key in data_keys:
                     data_keys.remove(data_key)
         if data_keys:
-            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
+            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
     return data
 
 def validate___definitions_model(data, custom_formats={}, name_prefix=None):
@@ -572,7 +572,7 @@ def validate___definitions_model(data, custom_formats={}, name_prefix=None):
                 if data_key in data_keys:
                     data_keys.remove(data_key)
         if data_keys:
-            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
+            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
     return data
 
 def validate___definitions_service(data, custom_formats={}, name_prefix=None):
@@ -767,7 +767,7 @@ def validate___definitions_service(data, custom_formats={}, name_prefix=None):
                                 if data__build_key in data__build_keys:
                                     data__build_keys.remove(data__build_key)
                         if data__build_keys:
-                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".build must not contain "+str(data__build_keys)+" properties")
+                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".build must not contain "+str(sorted(data__build_keys))+" properties")
                     data__build_one_of_count2 += 1
                 except (JsonSchemaValueException, JsonSchemaValuesException): pass
             if data__build_one_of_count2 != 1:
@@ -836,7 +836,7 @@ def validate___definitions_service(data, custom_formats={}, name_prefix=None):
                         for data__blkioconfig__weightdevice_x, data__blkioconfig__weightdevice_item in enumerate(data__blkioconfig__weightdevice):
                             validate___definitions_blkio_weight(data__blkioconfig__weightdevice_item, custom_formats, (name_prefix or "data") + f".blkio_config.weight_device[{data__blkioconfig__weightdevice_x}]")
                 if data__blkioconfig_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".blkio_config must not contain "+str(data__blkioconfig_keys)+" properties")
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".blkio_config must not contain "+str(sorted(data__blkioconfig_keys))+" properties")
         if "cap_add" in data_keys:
             data_keys.remove("cap_add")
             data__capadd = data["cap_add"]
@@ -1000,7 +1000,7 @@ def validate___definitions_service(data, custom_formats={}, name_prefix=None):
                         if data__credentialspec_key in data__credentialspec_keys:
                             data__credentialspec_keys.remove(data__credentialspec_key)
                 if data__credentialspec_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".credential_spec must not contain "+str(data__credentialspec_keys)+" properties")
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".credential_spec must not contain "+str(sorted(data__credentialspec_keys))+" properties")
         if "depends_on" in data_keys:
             data_keys.remove("depends_on")
             data__dependson = data["depends_on"]
@@ -1051,9 +1051,9 @@ def validate___definitions_service(data, custom_formats={}, name_prefix=None):
                                             if data__dependson_val_key in data__dependson_val_keys:
                                                 data__dependson_val_keys.remove(data__dependson_val_key)
                                     if data__dependson_val_keys:
-                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".depends_on.{data__dependson_key}" + " must not contain "+str(data__dependson_val_keys)+" properties")
+                                        raise JsonSchemaValueException("" + (name_prefix or "data") + f".depends_on.{data__dependson_key}" + " must not contain "+str(sorted(data__dependson_val_keys))+" properties")
                         if data__dependson_keys:
-                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".depends_on must not contain "+str(data__dependson_keys)+" properties")
+                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".depends_on must not contain "+str(sorted(data__dependson_keys))+" properties")
                     data__dependson_one_of_count5 += 1
                 except (JsonSchemaValueException, JsonSchemaValuesException): pass
             if data__dependson_one_of_count5 != 1:
@@ -1108,7 +1108,7 @@ def validate___definitions_service(data, custom_formats={}, name_prefix=None):
                                         if data__devices_item_key in data__devices_item_keys:
                                             data__devices_item_keys.remove(data__devices_item_key)
                                 if data__devices_item_keys:
-                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".devices[{data__devices_x}]" + " must not contain "+str(data__devices_item_keys)+" properties")
+                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".devices[{data__devices_x}]" + " must not contain "+str(sorted(data__devices_item_keys))+" properties")
                             data__devices_item_one_of_count6 += 1
                         except (JsonSchemaValueException, JsonSchemaValuesException): pass
                     if data__devices_item_one_of_count6 != 1:
@@ -1201,7 +1201,7 @@ def validate___definitions_service(data, custom_formats={}, name_prefix=None):
                             if not isinstance(data__extends__file, (str)):
                                 raise JsonSchemaValueException("" + (name_prefix or "data") + ".extends.file must be string")
                         if data__extends_keys:
-                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".extends must not contain "+str(data__extends_keys)+" properties")
+                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".extends must not contain "+str(sorted(data__extends_keys))+" properties")
                     data__extends_one_of_count7 += 1
                 except (JsonSchemaValueException, JsonSchemaValuesException): pass
             if data__extends_one_of_count7 != 1:
@@ -1260,7 +1260,7 @@ def validate___definitions_service(data, custom_formats={}, name_prefix=None):
                         if data__provider_key in data__provider_keys:
                             data__provider_keys.remove(data__provider_key)
                 if data__provider_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".provider must not contain "+str(data__provider_keys)+" properties")
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".provider must not contain "+str(sorted(data__provider_keys))+" properties")
         if "external_links" in data_keys:
             data_keys.remove("external_links")
             data__externallinks = data["external_links"]
@@ -1376,7 +1376,7 @@ def validate___definitions_service(data, custom_formats={}, name_prefix=None):
                         if data__logging_key in data__logging_keys:
                             data__logging_keys.remove(data__logging_key)
                 if data__logging_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".logging must not contain "+str(data__logging_keys)+" properties")
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".logging must not contain "+str(sorted(data__logging_keys))+" properties")
         if "mac_address" in data_keys:
             data_keys.remove("mac_address")
             data__macaddress = data["mac_address"]
@@ -1450,7 +1450,7 @@ def validate___definitions_service(data, custom_formats={}, name_prefix=None):
                                                     if data__models_val_key in data__models_val_keys:
                                                         data__models_val_keys.remove(data__models_val_key)
                                             if data__models_val_keys:
-                                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".models.{data__models_key}" + " must not contain "+str(data__models_val_keys)+" properties")
+                                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".models.{data__models_key}" + " must not contain "+str(sorted(data__models_val_keys))+" properties")
                                         data__models_val_one_of_count10 += 1
                                     except (JsonSchemaValueException, JsonSchemaValuesException): pass
                                 if data__models_val_one_of_count10 < 2:
@@ -1550,7 +1550,7 @@ def validate___definitions_service(data, custom_formats={}, name_prefix=None):
                                                     if data__networks_val_key in data__networks_val_keys:
                                                         data__networks_val_keys.remove(data__networks_val_key)
                                             if data__networks_val_keys:
-                                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".networks.{data__networks_key}" + " must not contain "+str(data__networks_val_keys)+" properties")
+                                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".networks.{data__networks_key}" + " must not contain "+str(sorted(data__networks_val_keys))+" properties")
                                         data__networks_val_one_of_count12 += 1
                                     except (JsonSchemaValueException, JsonSchemaValuesException): pass
                                 if data__networks_val_one_of_count12 < 2:
@@ -1562,7 +1562,7 @@ def validate___definitions_service(data, custom_formats={}, name_prefix=None):
                                 if data__networks_val_one_of_count12 != 1:
                                     raise JsonSchemaValueException("" + (name_prefix or "data") + f".networks.{data__networks_key}" + " must be valid exactly by one definition")
                         if data__networks_keys:
-                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".networks must not contain "+str(data__networks_keys)+" properties")
+                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".networks must not contain "+str(sorted(data__networks_keys))+" properties")
                     data__networks_one_of_count11 += 1
                 except (JsonSchemaValueException, JsonSchemaValuesException): pass
             if data__networks_one_of_count11 != 1:
@@ -1682,7 +1682,7 @@ def validate___definitions_service(data, custom_formats={}, name_prefix=None):
                                         if data__ports_item_key in data__ports_item_keys:
                                             data__ports_item_keys.remove(data__ports_item_key)
                                 if data__ports_item_keys:
-                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".ports[{data__ports_x}]" + " must not contain "+str(data__ports_item_keys)+" properties")
+                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".ports[{data__ports_x}]" + " must not contain "+str(sorted(data__ports_item_keys))+" properties")
                             data__ports_item_one_of_count14 += 1
                         except (JsonSchemaValueException, JsonSchemaValuesException): pass
                     if data__ports_item_one_of_count14 != 1:
@@ -1922,7 +1922,7 @@ def validate___definitions_service(data, custom_formats={}, name_prefix=None):
                                                 if data__volumes_item__bind_key in data__volumes_item__bind_keys:
                                                     data__volumes_item__bind_keys.remove(data__volumes_item__bind_key)
                                         if data__volumes_item__bind_keys:
-                                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].bind" + " must not contain "+str(data__volumes_item__bind_keys)+" properties")
+                                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].bind" + " must not contain "+str(sorted(data__volumes_item__bind_keys))+" properties")
                                 if "volume" in data__volumes_item_keys:
                                     data__volumes_item_keys.remove("volume")
                                     data__volumes_item__volume = data__volumes_item["volume"]
@@ -1950,7 +1950,7 @@ def validate___definitions_service(data, custom_formats={}, name_prefix=None):
                                                 if data__volumes_item__volume_key in data__volumes_item__volume_keys:
                                                     data__volumes_item__volume_keys.remove(data__volumes_item__volume_key)
                                         if data__volumes_item__volume_keys:
-                                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].volume" + " must not contain "+str(data__volumes_item__volume_keys)+" properties")
+                                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].volume" + " must not contain "+str(sorted(data__volumes_item__volume_keys))+" properties")
                                 if "tmpfs" in data__volumes_item_keys:
                                     data__volumes_item_keys.remove("tmpfs")
                                     data__volumes_item__tmpfs = data__volumes_item["tmpfs"]
@@ -1990,7 +1990,7 @@ def validate___definitions_service(data, custom_formats={}, name_prefix=None):
                                                 if data__volumes_item__tmpfs_key in data__volumes_item__tmpfs_keys:
                                                     data__volumes_item__tmpfs_keys.remove(data__volumes_item__tmpfs_key)
                                         if data__volumes_item__tmpfs_keys:
-                                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].tmpfs" + " must not contain "+str(data__volumes_item__tmpfs_keys)+" properties")
+                                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].tmpfs" + " must not contain "+str(sorted(data__volumes_item__tmpfs_keys))+" properties")
                                 if "image" in data__volumes_item_keys:
                                     data__volumes_item_keys.remove("image")
                                     data__volumes_item__image = data__volumes_item["image"]
@@ -2009,13 +2009,13 @@ def validate___definitions_service(data, custom_formats={}, name_prefix=None):
                                                 if data__volumes_item__image_key in data__volumes_item__image_keys:
                                                     data__volumes_item__image_keys.remove(data__volumes_item__image_key)
                                         if data__volumes_item__image_keys:
-                                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].image" + " must not contain "+str(data__volumes_item__image_keys)+" properties")
+                                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}].image" + " must not contain "+str(sorted(data__volumes_item__image_keys))+" properties")
                                 for data__volumes_item_key, data__volumes_item_val in data__volumes_item.items():
                                     if REGEX_PATTERNS['^x-'].search(data__volumes_item_key):
                                         if data__volumes_item_key in data__volumes_item_keys:
                                             data__volumes_item_keys.remove(data__volumes_item_key)
                                 if data__volumes_item_keys:
-                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}]" + " must not contain "+str(data__volumes_item_keys)+" properties")
+                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".volumes[{data__volumes_x}]" + " must not contain "+str(sorted(data__volumes_item_keys))+" properties")
                             data__volumes_item_one_of_count15 += 1
                         except (JsonSchemaValueException, JsonSchemaValuesException): pass
                     if data__volumes_item_one_of_count15 != 1:
@@ -2044,7 +2044,7 @@ def validate___definitions_service(data, custom_formats={}, name_prefix=None):
                 if data_key in data_keys:
                     data_keys.remove(data_key)
         if data_keys:
-            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
+            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
     return data
 
 def validate___definitions_service_hook(data, custom_formats={}, name_prefix=None):
@@ -2084,7 +2084,7 @@ def validate___definitions_service_hook(data, custom_formats={}, name_prefix=Non
                 if data_key in data_keys:
                     data_keys.remove(data_key)
         if data_keys:
-            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
+            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
     return data
 
 def validate___definitions_healthcheck(data, custom_formats={}, name_prefix=None):
@@ -2152,7 +2152,7 @@ def validate___definitions_healthcheck(data, custom_formats={}, name_prefix=None
                 if data_key in data_keys:
                     data_keys.remove(data_key)
         if data_keys:
-            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
+            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
     return data
 
 def validate___definitions_gpus(data, custom_formats={}, name_prefix=None):
@@ -2208,7 +2208,7 @@ def validate___definitions_gpus(data, custom_formats={}, name_prefix=None):
                         if data_key in data_keys:
                             data_keys.remove(data_key)
                 if data_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
             data_one_of_count18 += 1
         except (JsonSchemaValueException, JsonSchemaValuesException): pass
     if data_one_of_count18 != 1:
@@ -2288,7 +2288,7 @@ def validate___definitions_env_file(data, custom_formats={}, name_prefix=None):
                                     if not isinstance(data_item__required, (bool, str)):
                                         raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}].required" + " must be boolean or string")
                                 if data_item_keys:
-                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}]" + " must not contain "+str(data_item_keys)+" properties")
+                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}]" + " must not contain "+str(sorted(data_item_keys))+" properties")
                             data_item_one_of_count21 += 1
                         except (JsonSchemaValueException, JsonSchemaValuesException): pass
                     if data_item_one_of_count21 != 1:
@@ -2360,7 +2360,7 @@ def validate___definitions_blkio_weight(data, custom_formats={}, name_prefix=Non
             if not isinstance(data__weight, (int, str)) and not (isinstance(data__weight, float) and data__weight.is_integer()) or isinstance(data__weight, bool):
                 raise JsonSchemaValueException("" + (name_prefix or "data") + ".weight must be integer or string")
         if data_keys:
-            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
+            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
     return data
 
 def validate___definitions_blkio_limit(data, custom_formats={}, name_prefix=None):
@@ -2380,7 +2380,7 @@ def validate___definitions_blkio_limit(data, custom_formats={}, name_prefix=None
             if not isinstance(data__rate, (int, str)) and not (isinstance(data__rate, float) and data__rate.is_integer()) or isinstance(data__rate, bool):
                 raise JsonSchemaValueException("" + (name_prefix or "data") + ".rate must be integer or string")
         if data_keys:
-            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
+            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
     return data
 
 def validate___definitions_ulimits(data, custom_formats={}, name_prefix=None):
@@ -2425,7 +2425,7 @@ def validate___definitions_ulimits(data, custom_formats={}, name_prefix=None):
                                     if data_val_key in data_val_keys:
                                         data_val_keys.remove(data_val_key)
                             if data_val_keys:
-                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".{data_key}" + " must not contain "+str(data_val_keys)+" properties")
+                                raise JsonSchemaValueException("" + (name_prefix or "data") + f".{data_key}" + " must not contain "+str(sorted(data_val_keys))+" properties")
                         data_val_one_of_count23 += 1
                     except (JsonSchemaValueException, JsonSchemaValuesException): pass
                 if data_val_one_of_count23 != 1:
@@ -2483,7 +2483,7 @@ def validate___definitions_service_config_or_secret(data, custom_formats={}, nam
                                 if data_item_key in data_item_keys:
                                     data_item_keys.remove(data_item_key)
                         if data_item_keys:
-                            raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}]" + " must not contain "+str(data_item_keys)+" properties")
+                            raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}]" + " must not contain "+str(sorted(data_item_keys))+" properties")
                     data_item_one_of_count24 += 1
                 except (JsonSchemaValueException, JsonSchemaValuesException): pass
             if data_item_one_of_count24 != 1:
@@ -2525,7 +2525,7 @@ def validate___definitions_extra_hosts(data, custom_formats={}, name_prefix=None
                         if data_val_one_of_count26 != 1:
                             raise JsonSchemaValueException("" + (name_prefix or "data") + f".{data_key}" + " must be valid exactly by one definition")
                 if data_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
             data_one_of_count25 += 1
         except (JsonSchemaValueException, JsonSchemaValuesException): pass
     if data_one_of_count25 < 2:
@@ -2634,7 +2634,7 @@ def validate___definitions_deployment(data, custom_formats={}, name_prefix=None)
                         if data__rollbackconfig_key in data__rollbackconfig_keys:
                             data__rollbackconfig_keys.remove(data__rollbackconfig_key)
                 if data__rollbackconfig_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".rollback_config must not contain "+str(data__rollbackconfig_keys)+" properties")
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".rollback_config must not contain "+str(sorted(data__rollbackconfig_keys))+" properties")
         if "update_config" in data_keys:
             data_keys.remove("update_config")
             data__updateconfig = data["update_config"]
@@ -2680,7 +2680,7 @@ def validate___definitions_deployment(data, custom_formats={}, name_prefix=None)
                         if data__updateconfig_key in data__updateconfig_keys:
                             data__updateconfig_keys.remove(data__updateconfig_key)
                 if data__updateconfig_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".update_config must not contain "+str(data__updateconfig_keys)+" properties")
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".update_config must not contain "+str(sorted(data__updateconfig_keys))+" properties")
         if "resources" in data_keys:
             data_keys.remove("resources")
             data__resources = data["resources"]
@@ -2717,7 +2717,7 @@ def validate___definitions_deployment(data, custom_formats={}, name_prefix=None)
                                 if data__resources__limits_key in data__resources__limits_keys:
                                     data__resources__limits_keys.remove(data__resources__limits_key)
                         if data__resources__limits_keys:
-                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".resources.limits must not contain "+str(data__resources__limits_keys)+" properties")
+                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".resources.limits must not contain "+str(sorted(data__resources__limits_keys))+" properties")
                 if "reservations" in data__resources_keys:
                     data__resources_keys.remove("reservations")
                     data__resources__reservations = data__resources["reservations"]
@@ -2749,13 +2749,13 @@ def validate___definitions_deployment(data, custom_formats={}, name_prefix=None)
                                 if data__resources__reservations_key in data__resources__reservations_keys:
                                     data__resources__reservations_keys.remove(data__resources__reservations_key)
                         if data__resources__reservations_keys:
-                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".resources.reservations must not contain "+str(data__resources__reservations_keys)+" properties")
+                            raise JsonSchemaValueException("" + (name_prefix or "data") + ".resources.reservations must not contain "+str(sorted(data__resources__reservations_keys))+" properties")
                 for data__resources_key, data__resources_val in data__resources.items():
                     if REGEX_PATTERNS['^x-'].search(data__resources_key):
                         if data__resources_key in data__resources_keys:
                             data__resources_keys.remove(data__resources_key)
                 if data__resources_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".resources must not contain "+str(data__resources_keys)+" properties")
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".resources must not contain "+str(sorted(data__resources_keys))+" properties")
         if "restart_policy" in data_keys:
             data_keys.remove("restart_policy")
             data__restartpolicy = data["restart_policy"]
@@ -2789,7 +2789,7 @@ def validate___definitions_deployment(data, custom_formats={}, name_prefix=None)
                         if data__restartpolicy_key in data__restartpolicy_keys:
                             data__restartpolicy_keys.remove(data__restartpolicy_key)
                 if data__restartpolicy_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".restart_policy must not contain "+str(data__restartpolicy_keys)+" properties")
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".restart_policy must not contain "+str(sorted(data__restartpolicy_keys))+" properties")
         if "placement" in data_keys:
             data_keys.remove("placement")
             data__placement = data["placement"]
@@ -2833,7 +2833,7 @@ def validate___definitions_deployment(data, custom_formats={}, name_prefix=None)
                                         if data__placement__preferences_item_key in data__placement__preferences_item_keys:
                                             data__placement__preferences_item_keys.remove(data__placement__preferences_item_key)
                                 if data__placement__preferences_item_keys:
-                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".placement.preferences[{data__placement__preferences_x}]" + " must not contain "+str(data__placement__preferences_item_keys)+" properties")
+                                    raise JsonSchemaValueException("" + (name_prefix or "data") + f".placement.preferences[{data__placement__preferences_x}]" + " must not contain "+str(sorted(data__placement__preferences_item_keys))+" properties")
                 if "max_replicas_per_node" in data__placement_keys:
                     data__placement_keys.remove("max_replicas_per_node")
                     data__placement__maxreplicaspernode = data__placement["max_replicas_per_node"]
@@ -2844,13 +2844,13 @@ def validate___definitions_deployment(data, custom_formats={}, name_prefix=None)
                         if data__placement_key in data__placement_keys:
                             data__placement_keys.remove(data__placement_key)
                 if data__placement_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".placement must not contain "+str(data__placement_keys)+" properties")
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + ".placement must not contain "+str(sorted(data__placement_keys))+" properties")
         for data_key, data_val in data.items():
             if REGEX_PATTERNS['^x-'].search(data_key):
                 if data_key in data_keys:
                     data_keys.remove(data_key)
         if data_keys:
-            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
+            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
     return data
 
 def validate___definitions_devices(data, custom_formats={}, name_prefix=None):
@@ -2895,7 +2895,7 @@ def validate___definitions_devices(data, custom_formats={}, name_prefix=None):
                         if data_item_key in data_item_keys:
                             data_item_keys.remove(data_item_key)
                 if data_item_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}]" + " must not contain "+str(data_item_keys)+" properties")
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}]" + " must not contain "+str(sorted(data_item_keys))+" properties")
     return data
 
 def validate___definitions_generic_resources(data, custom_formats={}, name_prefix=None):
@@ -2933,13 +2933,13 @@ def validate___definitions_generic_resources(data, custom_formats={}, name_prefi
                                 if data_item__discreteresourcespec_key in data_item__discreteresourcespec_keys:
                                     data_item__discreteresourcespec_keys.remove(data_item__discreteresourcespec_key)
                         if data_item__discreteresourcespec_keys:
-                            raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}].discrete_resource_spec" + " must not contain "+str(data_item__discreteresourcespec_keys)+" properties")
+                            raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}].discrete_resource_spec" + " must not contain "+str(sorted(data_item__discreteresourcespec_keys))+" properties")
                 for data_item_key, data_item_val in data_item.items():
                     if REGEX_PATTERNS['^x-'].search(data_item_key):
                         if data_item_key in data_item_keys:
                             data_item_keys.remove(data_item_key)
                 if data_item_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}]" + " must not contain "+str(data_item_keys)+" properties")
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + f"[{data_x}]" + " must not contain "+str(sorted(data_item_keys))+" properties")
     return data
 
 def validate___definitions_development(data, custom_formats={}, name_prefix=None):
@@ -3004,13 +3004,13 @@ def validate___definitions_development(data, custom_formats={}, name_prefix=None
                                 if data__watch_item_key in data__watch_item_keys:
                                     data__watch_item_keys.remove(data__watch_item_key)
                         if data__watch_item_keys:
-                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".watch[{data__watch_x}]" + " must not contain "+str(data__watch_item_keys)+" properties")
+                            raise JsonSchemaValueException("" + (name_prefix or "data") + f".watch[{data__watch_x}]" + " must not contain "+str(sorted(data__watch_item_keys))+" properties")
         for data_key, data_val in data.items():
             if REGEX_PATTERNS['^x-'].search(data_key):
                 if data_key in data_keys:
                     data_keys.remove(data_key)
         if data_keys:
-            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
+            raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
     return data
 
 def validate___definitions_include(data, custom_formats={}, name_prefix=None):
@@ -3042,7 +3042,7 @@ def validate___definitions_include(data, custom_formats={}, name_prefix=None):
                     if not isinstance(data__projectdirectory, (str)):
                         raise JsonSchemaValueException("" + (name_prefix or "data") + ".project_directory must be string")
                 if data_keys:
-                    raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(sorted(data_keys))+" properties")
             data_one_of_count28 += 1
         except (JsonSchemaValueException, JsonSchemaValuesException): pass
     if data_one_of_count28 != 1:

@@ -38,6 +38,7 @@ def source() -> str:
     body = code.split("REGEX_PATTERNS = ", 1)[1].replace(", Decimal", "")
     # Names of places are put together whether or not there is something to complain of: as f-strings that costs a third.
     body = re.sub(r'("[^"\n]*")\.format\(\*\*locals\(\)\)', r"f\1", body)
+    body = re.sub(r"\+str\((\w+_keys)\)\+", r"+str(sorted(\1))+", body)  # names of a set, in the same order every time
     return f"{_HEADER}\nREGEX_PATTERNS = {body}"
 
 

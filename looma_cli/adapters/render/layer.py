@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from looma_cli.adapters.render import labels
+from looma_cli.adapters.render import holdings, labels
 from looma_cli.adapters.render.delivery import SHARED, Delivery, Given, config_name, deliver
 from looma_cli.adapters.render.placeholders import resolve, secrets_in, values_for, values_of
-from looma_cli.adapters.render.view import InitView, LayerView, Limits, Mount, Port, ServiceView
-from looma_cli.errors import ImageUnavailable, InvalidValue, RenderFailed
-from looma_cli.model.edition import Component, ImageReference, Resources
+from looma_cli.adapters.render.view import InitView, LayerView, Mount, ServiceView
+from looma_cli.errors import RenderFailed
+from looma_cli.model.edition import Component, ImageReference
 from looma_cli.model.render import RenderRequest
-from looma_cli.model.tenant import LayerReference
 
 RenderConfig = Callable[[str, Mapping[str, object]], str]
-MEBIBYTE = 2**20
 
 
 def view_of(request: RenderRequest, init_image: ImageReference, render_config: RenderConfig) -> LayerView:
@@ -30,31 +28,33 @@ def view_of(request: RenderRequest, init_image: ImageReference, render_config: R
 @dataclass(slots=True)
 class _Builder:
     request: RenderRequest
-    present: tuple[Component, ...]  # of both layers
-    mine: tuple[Component, ...]  # of this layer
+    mine: tuple[Component, ...]  # the components of this layer
     values: Mapping[str, Mapping[str, str]]  # placeholders per component
-    connections: Mapping[str, str]
+    connections: Mapping[str, str]  # what services are told about the datastores of both layers
     settings: Mapping[str, str]
     identity: Mapping[str, str]
-    common_labels: Mapping[str, str]
-    given: Mapping[str, Given]
+    layer_labels: Mapping[str, str]
+    given: Mapping[str, Given]  # files, per component
     delivery: Delivery
 
     @classmethod
     def of(cls, request: RenderRequest, render_config: RenderConfig) -> _Builder:
         present = request.edition.of_profile(request.tenant.profile)
-        common = values_of(request)
-        values = {c.name: values_for(c, common, _resources(c, request).memory_bytes) for c in present}
-        connections = {k: resolve(v, values[c.name]) for c in present for k, v in c.connection.items()}
-        wanted = tuple(secrets_in(text for c in present for text in c.connection.values()))
         mine = tuple(c for c in present if c.layer == request.layer)
-        scope = _config_scope(request, present)
-        given = {c.name: _given(c, request, wanted if c.kind == "service" else (), render_config, scope) for c in mine}
-        identity = labels.identity(request)
+        common = values_of(request)
+        values = {c.name: values_for(c, common, holdings.resources_of(c, request).memory_bytes) for c in present}
+        given = _given_to(mine, present, request, render_config)
         return cls(
-            request, present, mine, values, connections, _settings(request), identity,
-            {**identity, **labels.of_layer(request)}, given, deliver(given.values()),
-        )  # fmt: skip
+            request=request,
+            mine=mine,
+            values=values,
+            connections={k: resolve(text, values[c.name]) for c in present for k, text in c.connection.items()},
+            settings=holdings.settings_of(request),
+            identity=labels.identity(request),
+            layer_labels=labels.of_layer(request),
+            given=given,
+            delivery=deliver(given.values()),
+        )
 
     def layer(self, init_image: ImageReference) -> LayerView:
         request = self.request
@@ -69,9 +69,9 @@ class _Builder:
             init=self.init(init_image),
             volumes=self.volumes(),
             network_labels=self.identity,
-            subnet=_subnet(request),
-            data_network=_data_network(request),
-            secrets=_variables(secrets),
+            subnet=holdings.subnet_of(request),
+            data_network=holdings.data_network_of(request),
+            secrets=holdings.variables(secrets),
             configs={config_name(g.component, p): text for g in self.given.values() for p, text in g.configs.items()},
         )
 
@@ -80,9 +80,9 @@ class _Builder:
         writable = not component.read_only
         return ServiceView(
             name=component.name,
-            image=_image(component, request, values),
-            labels={**self.common_labels, **labels.of_component(component), **self.configuration(given)},
-            limits=_limits(_resources(component, request)),
+            image=holdings.image_of(component, request, values),
+            labels={**self.identity, **self.layer_labels, **labels.of_component(component), **self.configuration(given)},
+            limits=holdings.limits_of(holdings.resources_of(component, request)),
             stop_grace_seconds=component.stop_grace_seconds,
             environment=self.environment(component),
             entrypoint=_all(component.entrypoint, values),
@@ -93,7 +93,7 @@ class _Builder:
             read_only=component.read_only,
             capabilities=component.capabilities,
             ulimits=component.ulimits if request.hard_limits else {},
-            ports=_ports(component, request),
+            ports=holdings.ports_of(component, request),
             temporary=component.temporary,
             mounts=(*_volumes(component), *self.delivery.mounts.get(component.name, ())),
             secrets=given.secrets if writable else (),
@@ -143,25 +143,14 @@ class _Builder:
         )
 
 
-def _variables(secrets: Sequence[str]) -> dict[str, str]:
-    """Secret -> the variable in which compose finds it."""
-    variables = {name: "LOOMA_SECRET_" + name.upper().replace("-", "_") for name in secrets}
-    owners = {variable: name for name, variable in variables.items()}
-    for name, variable in variables.items():
-        if owners[variable] != name:
-            raise RenderFailed(f"the secrets {name!r} and {owners[variable]!r} would both be {variable}", "rename one in the manifest")
-    return variables
+def _given_to(mine: Sequence[Component], present: Sequence[Component], request: RenderRequest, render: RenderConfig) -> dict[str, Given]:
+    """The files of each component. Services also get the secrets that the connections to datastores name."""
+    for_services = secrets_in(text for c in present for text in c.connection.values())
+    scope = _config_scope(request, present)
+    return {c.name: _given(c, for_services if c.kind == "service" else (), request, render, scope) for c in mine}
 
 
-def _settings(request: RenderRequest) -> dict[str, str]:
-    """The tenant's settings. Raises InvalidValue for text that no process can have in its environment."""
-    for name, value in request.tenant.settings.items():
-        if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
-            raise InvalidValue(f"setting {name} has a character that no environment variable can hold", "leave it out")
-    return dict(request.tenant.settings)
-
-
-def _given(component: Component, request: RenderRequest, more: Sequence[str], render: RenderConfig, scope: Mapping[str, object]) -> Given:
+def _given(component: Component, more: Sequence[str], request: RenderRequest, render: RenderConfig, scope: Mapping[str, object]) -> Given:
     texts = (*component.environment.values(), *component.entrypoint, *component.command, *component.healthcheck)
     secrets = tuple(dict.fromkeys((*component.secrets, *secrets_in(texts), *more)))
     for name in secrets:
@@ -187,63 +176,5 @@ def _all(texts: Sequence[str], values: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(resolve(text, values) for text in texts)
 
 
-def _image(component: Component, request: RenderRequest, values: Mapping[str, str]) -> str:
-    if request.tenant.images != "local":
-        return resolve(component.image.registry, values)
-    if component.image.local is None:
-        raise ImageUnavailable(
-            f"component {component.name} of edition {request.edition.name} has no local image",
-            "use --images registry, or a profile without it (looma edition show lists them)",
-            component=component.name,
-        )
-    return resolve(component.image.local, values)
-
-
-def _resources(component: Component, request: RenderRequest) -> Resources:
-    resources = component.resources.get(request.tenant.profile)
-    if resources is None:
-        raise RenderFailed(
-            f"component {component.name} has no resources for the profile {request.tenant.profile}",
-            f"looma edition validate names the file; add resources.{request.tenant.profile} to it",
-        )
-    return resources
-
-
-def _limits(resources: Resources) -> Limits:
-    mebibytes, rest = divmod(resources.memory_bytes, MEBIBYTE)
-    return Limits(f"{resources.memory_bytes}b" if rest else f"{mebibytes}M", f"{resources.cpus:g}", resources.pids)
-
-
 def _volumes(component: Component) -> tuple[Mount, ...]:
     return tuple(Mount(f"{component.name}-{name}", path) for name, path in component.volumes.items())
-
-
-def _ports(component: Component, request: RenderRequest) -> tuple[Port, ...]:
-    held = {
-        (a.container_port, a.protocol): a
-        for a in request.tenant.ports
-        if (a.component, a.layer, a.generation) == (component.name, request.layer, request.generation)
-    }
-    published = [port for port in component.ports if port.canonical is not None]
-    for port in published:
-        if (port.container_port, port.protocol) not in held:
-            raise RenderFailed(
-                f"no host port is allocated for {component.name}:{port.container_port} of {request.reference.project}",
-                "looma state audit shows what is allocated",
-            )
-    return tuple(
-        Port(held[p.container_port, p.protocol].address, held[p.container_port, p.protocol].host_port, p.container_port, p.protocol)
-        for p in published
-    )
-
-
-def _subnet(request: RenderRequest) -> str:
-    for subnet in request.tenant.subnets:
-        if (subnet.layer, subnet.generation) == (request.layer, request.generation):
-            return subnet.cidr
-    raise RenderFailed(f"no subnet is allocated for {request.reference.project}", "looma state audit shows what is allocated")
-
-
-def _data_network(request: RenderRequest) -> str | None:
-    tenant = request.tenant
-    return LayerReference(tenant.name, "data", tenant.data_generation).project if request.layer == "app" else None

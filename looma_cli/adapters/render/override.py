@@ -53,7 +53,7 @@ def _by_schema(written: Source) -> list[Problem]:
     if problem is None:
         return []
     place, _, rest = problem.removeprefix("data").partition(" ")
-    unknown = re.match(r"must not contain \{'([^']+)'", rest)
+    unknown = re.match(r"must not contain \['([^']+)'", rest)
     place = f"{place}.{unknown[1]}" if unknown else place
     spelled = {"".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path): line for path, line in written.lines.items()}
     while place and place not in spelled:

@@ -87,7 +87,9 @@ def _parsed(reference: LayerReference, manifest: str) -> dict[str, Any]:
     try:
         layer = yaml.load(manifest, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.YAMLError as error:
-        raise RenderFailed(f"the rendered file of {reference.project} is damaged: {error}", "looma tenant update renders it again") from error
+        raise RenderFailed(
+            f"the rendered file of {reference.project} is damaged: {error}", "looma tenant update renders it again"
+        ) from error
     if not isinstance(layer, dict) or layer.get("name") != reference.project or "services" not in layer:
         raise RenderFailed(f"the rendered file of {reference.project} is damaged", "looma tenant update renders it again")
     return layer
