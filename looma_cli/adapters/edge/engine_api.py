@@ -41,7 +41,7 @@ class Answer:
         return " ".join(text.split())[:300]
 
 
-class EngineApi:
+class ContainerApi:
     """``docker_host`` is ``unix:///path``, ``tcp://name:port``, or None for the engine that the docker command would use.
 
     Raises EngineUnavailable where nothing answers.
@@ -60,20 +60,21 @@ class EngineApi:
         json_body: Any = None,
         body: bytes | None = None,
         allow: Sequence[int] = (),
+        extra_seconds: float = 0,
     ) -> Answer:
         """One request. A status of 400 or more that is not in ``allow`` raises CommandFailed with the engine's message."""
-        answer = self._send(method, path, query, json_body, body)
+        target = quote(path) + (f"?{urlencode(query)}" if query else "")
+        payload = json.dumps(json_body).encode() if json_body is not None else body
+        kind = "application/x-tar" if body is not None else "application/json"
+        answer = self._send(method, target, payload, kind, self._timeout + extra_seconds)
         if answer.status >= 400 and answer.status not in allow:
             raise CommandFailed(f"the engine refused {method} {path}: {answer.message}", ENGINE_HINT, status=answer.status)
         return answer
 
-    def _send(self, method: str, path: str, query: Mapping[str, Any] | None, json_body: Any, body: bytes | None) -> Answer:
-        target = quote(path) + (f"?{urlencode(query)}" if query else "")
-        headers = {"Content-Type": "application/x-tar" if body is not None else "application/json"}
-        payload = json.dumps(json_body).encode() if json_body is not None else body
-        connection = connect(self._url, os.environ, self._timeout)
+    def _send(self, method: str, target: str, payload: bytes | None, kind: str, seconds: float) -> Answer:
+        connection = connect(self._url, os.environ, seconds)
         try:
-            connection.request(method, target, payload, headers)
+            connection.request(method, target, payload, {"Content-Type": kind})
             response = connection.getresponse()
             return Answer(response.status, response.read())
         except (OSError, HTTPException) as error:
@@ -81,11 +82,15 @@ class EngineApi:
         finally:
             connection.close()
 
-    def execute(self, container: str, command: Sequence[str]) -> tuple[int, str]:
-        """Runs a command as root in a running container; (exit code, standard output and error as one text)."""
+    def execute(self, container: str, command: Sequence[str], *, extra_seconds: float = 0) -> tuple[int, str]:
+        """Runs a command as root in a running container; (exit code, standard output and error as one text).
+
+        ``extra_seconds`` is how long it may be silent on purpose.
+        """
         request = {"Cmd": list(command), "User": "0:0", "AttachStdout": True, "AttachStderr": True}
         identity = self.call("POST", f"/containers/{container}/exec", json_body=request).json()["Id"]
-        stream = self.call("POST", f"/exec/{identity}/start", json_body={"Detach": False, "Tty": False}).body
+        attached = {"Detach": False, "Tty": False}
+        stream = self.call("POST", f"/exec/{identity}/start", json_body=attached, extra_seconds=extra_seconds).body
         return self._exit_code(identity), demultiplexed(stream)
 
     def _exit_code(self, identity: str) -> int:

@@ -7,6 +7,7 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +24,20 @@ from looma_cli.adapters.edge.container import (
     specification_digest,
     taken_port,
 )
-from looma_cli.adapters.edge.engine_api import EngineApi, demultiplexed
+from looma_cli.adapters.edge.engine_api import ContainerApi, demultiplexed
 from looma_cli.errors import CommandFailed, ImageUnavailable, InvalidValue, NotFound, Unreachable
 from looma_cli.model.layer import LABEL_INSTALLATION
 from looma_cli.model.route import ROUTE_MODES, EdgeSpecification, Route
 
 REFUSED, TAKEN, NOT_RELOADED, UNKNOWN, TIMED_OUT, OUT_OF_MEMORY = 3, 4, 5, 6, 7, 8  # exit codes of templates/edge/change.sh
 KILLED = 137
+QUEUE_SECONDS = 120.0  # changes of other tenants go first
 START_ATTEMPTS = 20  # of about a second each
 MOST_WORKERS = 4
 
 
 class NginxEdge:
-    """The one Nginx of an installation on the host that ``docker_host`` (see EngineApi) leads to.
+    """The one Nginx of an installation on the host that ``docker_host`` (see ContainerApi) leads to.
 
     ``templates`` is the project's template folder. ``extra_labels`` mark what tests create.
     """
@@ -43,7 +45,7 @@ class NginxEdge:
     def __init__(
         self, docker_host: str | None, installation: str, templates: Path, *, extra_labels: Mapping[str, str] | None = None
     ) -> None:
-        self._api = EngineApi(docker_host)
+        self._api = ContainerApi(docker_host)
         self._installation = tenant_name(installation)
         self._name = f"looma-edge-{installation}"
         self._configuration = Configuration(templates)
@@ -208,16 +210,16 @@ class NginxEdge:
 
     def drain(self, timeout_seconds: float) -> bool:
         """See Edge."""
-        code, output = self._change("drain", str(max(0, int(timeout_seconds))))
+        code, output = self._change("drain", str(max(0, ceil(timeout_seconds))), extra_seconds=timeout_seconds)
         if code != TIMED_OUT:
             self._require_done(code, output, "to drain")
         return code == 0
 
-    def _change(self, *arguments: str) -> tuple[int, str]:
+    def _change(self, *arguments: str, extra_seconds: float = QUEUE_SECONDS) -> tuple[int, str]:
         """One exec of change.sh, which takes the lock and does the whole change."""
         script = self._configuration.script("change.sh")
         with _running():
-            return self._api.execute(self._name, ["/bin/sh", "-c", script, "change", *arguments])
+            return self._api.execute(self._name, ["/bin/sh", "-c", script, "change", *arguments], extra_seconds=extra_seconds)
 
     @staticmethod
     def _require_done(code: int, output: str, what: str) -> None:
