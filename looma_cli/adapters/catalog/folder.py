@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from looma_cli.adapters.catalog.problems import Problem, Report
 from looma_cli.errors import InvalidManifest, NotFound
-from looma_cli.model.edition import Component, Edition
-from looma_cli.model.validation import shown
+
+if TYPE_CHECKING:  # completion of names needs neither
+    from looma_cli.model.edition import Component, Edition
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,61}[a-z0-9]")
 _ORDER = re.compile(rb"^order:[ \t]*([0-9]{1,7})", re.MULTILINE)
@@ -39,7 +40,7 @@ class YamlCatalog:
         """Raises NotFound for an unknown name, InvalidManifest for a broken manifest."""
         if name not in self._editions:
             if not _NAME.fullmatch(name) or not (path := self._directory / f"{name}.yaml").is_file():
-                raise NotFound(f"there is no edition {shown(name)}", f"editions: {', '.join(self.names())}", edition=name)
+                raise _unknown("edition", name, self.names())
             self._editions[name] = self._read(path)
         return self._editions[name]
 
@@ -51,7 +52,7 @@ class YamlCatalog:
         from looma_cli.adapters.catalog.components import Entry, build
 
         if type_name not in self.types():
-            raise NotFound(f"there is no component type {shown(type_name)}", f"types: {', '.join(self.types())}")
+            raise _unknown("component type", type_name, self.types())
         found = self._type(type_name)
         if isinstance(found, str):
             raise InvalidManifest(found, "mend that file")
@@ -135,6 +136,12 @@ def _read_type(path: Path) -> tuple[dict[str, Any], Report]:
 def _broken(type_name: str, report: Report) -> str:
     first = report.problems()[0]
     return f"component file components/{type_name}.yaml is wrong on line {first.line}: {first.message}"
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> NotFound:
+    from looma_cli.model.validation import shown
+
+    return NotFound(f"there is no {what} {shown(name)}", f"choose one of {', '.join(known)}", name=name)
 
 
 def _invalid(path: Path, problems: list[Problem]) -> InvalidManifest:
