@@ -18,13 +18,20 @@ from tests.engine_objects import TEST_LABEL, is_stale, owner_mark, remove_object
 def engine_required() -> Iterator[EngineApi]:
     """The engine's API. Fails, never skips, when none answers; objects of this and of killed test runs are removed."""
     api = EngineApi(resolve(None, os.environ), os.environ, timeout_seconds=30)
-    try:
-        api.get("/version")
-    except LoomaError as error:
-        pytest.fail(f"this test needs a container engine, which `make test` sets up: {error.message}", pytrace=False)
+    if reason := _why_unusable(api):
+        pytest.fail(f"this test needs a container engine, which `make test` sets up: {reason}", pytrace=False)
     remove_objects(api, TEST_LABEL, is_stale)
     yield api
     remove_objects(api, TEST_LABEL, owner_mark().__eq__)
+
+
+def _why_unusable(api: EngineApi) -> str:
+    """Empty for an engine that answers."""
+    try:
+        api.get("/version")
+    except LoomaError as error:
+        return error.message
+    return ""
 
 
 @pytest.fixture(autouse=True)
