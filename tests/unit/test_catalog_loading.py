@@ -74,6 +74,8 @@ def test_an_edition_without_order_comes_after_those_with_one_and_before_the_plat
 def test_other_files_are_no_editions(folder: Path) -> None:
     for name in ("README.md", "Draft.yaml", ".hidden.yaml", "sixth.yaml~", "x.yml"):
         (folder / name).write_text("?", encoding="utf-8")
+    (folder / "folder.yaml").mkdir()
+    (folder / "dangling.yaml").symlink_to(folder / "nowhere.yaml")
     assert len(YamlCatalog(folder).names()) == 7
 
 

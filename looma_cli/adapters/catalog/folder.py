@@ -102,7 +102,7 @@ class YamlCatalog:
 
 
 def _manifests(directory: Path) -> list[Path]:
-    return [path for path in directory.glob("*.yaml") if _NAME.fullmatch(path.stem)]
+    return [path for path in directory.glob("*.yaml") if _NAME.fullmatch(path.stem) and path.is_file()]
 
 
 def _place(path: Path) -> tuple[int, str]:
