@@ -13,7 +13,7 @@ import pytest
 from psycopg import sql
 
 from looma_cli.adapters.clock import SystemClock
-from looma_cli.adapters.database.store import BUSY_SECONDS, DatabaseStore
+from looma_cli.adapters.database.store import BUSY_SECONDS, DatabaseStore, database_at
 from looma_cli.model.protocols import Clock
 from tests.engine_objects import TEST_LABEL, owner_mark
 
@@ -42,7 +42,7 @@ class Database:
         self._opened: list[DatabaseStore] = []
 
     def store(self, clock: Clock | None = None, *, busy_seconds: float = BUSY_SECONDS) -> DatabaseStore:
-        store = DatabaseStore(self.url, clock or SystemClock(), busy_seconds=busy_seconds)
+        store = DatabaseStore(database_at(self.url, busy_seconds), clock or SystemClock())
         self._opened.append(store)
         return store
 

@@ -11,7 +11,7 @@ from multiprocessing.synchronize import Barrier
 from typing import Any
 
 from looma_cli.adapters.clock import SystemClock
-from looma_cli.adapters.database.store import DatabaseStore
+from looma_cli.adapters.database.store import DatabaseStore, database_at
 from looma_cli.errors import Conflict
 from looma_cli.model.operation import Operation, Plan, PlannedStep, StepRecord
 from looma_cli.model.protocols import State
@@ -43,7 +43,7 @@ def race(racer: Racer, url: str, racers: int = 32) -> list[Any]:
 
 def _run(racer: Racer, url: str, number: int, barrier: Barrier, outcomes: Queue[Any]) -> None:
     try:
-        store = DatabaseStore(url, SystemClock())
+        store = DatabaseStore(database_at(url), SystemClock())
         barrier.wait()
         outcomes.put(("done", racer(store, number)))
     except Exception:  # noqa: BLE001  (whatever it is, the parent reports it)

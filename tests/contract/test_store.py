@@ -12,14 +12,13 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from sqlalchemy import Engine, event
 
-from looma_cli.adapters.database.store import DatabaseStore
+from looma_cli.adapters.database.store import DatabaseStore, database_at
 from looma_cli.errors import AlreadyExists, InvalidValue, NotFound, StateUnusable
 from looma_cli.model.health import ComponentHealth
 from looma_cli.model.host import Capacity, Host
 from looma_cli.model.tenant import Allocation, Certificate, Subnet, Tenant
 from tests.contract.conftest import Database
 from tests.factories import NOW, make_tenant
-from tests.fakes.clock import FakeClock
 
 
 def bare(name: str = "acme", **changes: object) -> Tenant:
@@ -64,7 +63,7 @@ def test_a_url_is_shown_without_its_password(store: DatabaseStore) -> None:
 @pytest.mark.parametrize("url", ["mysql://root@db/looma", "sqlite://", "sqlite:///:memory:", "nonsense", "", "postgresql://db:port/x"])
 def test_an_unusable_url_is_refused_without_repeating_it(url: str) -> None:
     with pytest.raises(InvalidValue) as caught:
-        DatabaseStore(url, FakeClock())
+        database_at(url)
     assert "LOOMA_DATABASE_URL" in caught.value.message
     assert "root" not in caught.value.message
     assert "postgresql://" in caught.value.hint

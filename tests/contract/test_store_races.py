@@ -9,7 +9,7 @@ from itertools import chain
 import pytest
 
 from looma_cli.adapters.clock import SystemClock
-from looma_cli.adapters.database.store import DatabaseStore
+from looma_cli.adapters.database.store import DatabaseStore, database_at
 from tests.contract import races
 from tests.contract.conftest import Database
 from tests.factories import make_tenant
@@ -65,4 +65,4 @@ def test_a_writer_that_is_killed_leaves_nothing_and_blocks_nobody(database: Data
 
 
 def _die(url: str) -> None:
-    races.die_while_writing(DatabaseStore(url, SystemClock()), 1)
+    races.die_while_writing(DatabaseStore(database_at(url), SystemClock()), 1)

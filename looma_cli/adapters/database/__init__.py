@@ -16,6 +16,8 @@ def open_store(home: Path, database_url: str | None = None, *, clock: Clock | No
     Raises InvalidValue for a URL that is neither ``postgresql://`` nor ``sqlite:///``.
     """
     from looma_cli.adapters.clock import SystemClock
-    from looma_cli.adapters.database.store import DatabaseStore
+    from looma_cli.adapters.database.sqlite import SqliteDatabase
+    from looma_cli.adapters.database.store import BUSY_SECONDS, DatabaseStore, database_at
 
-    return DatabaseStore(database_url or f"sqlite:///{home / 'looma.db'}", clock or SystemClock())
+    database = database_at(database_url) if database_url else SqliteDatabase((home / "looma.db").absolute(), BUSY_SECONDS)
+    return DatabaseStore(database, clock or SystemClock())

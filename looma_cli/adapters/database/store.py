@@ -33,10 +33,10 @@ class DatabaseStore:
     """Implements ``Store``. ``url`` can be printed: it hides the password. ``upgraded`` tells of a migration that the first
     transaction made, with the place of the copy."""
 
-    def __init__(self, url: str, clock: Clock, *, busy_seconds: float = BUSY_SECONDS) -> None:
+    def __init__(self, database: SqliteDatabase | PostgresqlDatabase, clock: Clock) -> None:
         self._clock = clock
-        self._database = _database(url, busy_seconds)
-        self.url = self._database.url
+        self._database = database
+        self.url = database.url
         self.upgraded: Upgrade | None = None
         self._ready = False
         self._preparing = threading.Lock()
@@ -96,7 +96,11 @@ class DatabaseStore:
             yield connection
 
 
-def _database(text: str, busy_seconds: float) -> SqliteDatabase | PostgresqlDatabase:
+def database_at(text: str, busy_seconds: float = BUSY_SECONDS) -> SqliteDatabase | PostgresqlDatabase:
+    """The database that LOOMA_DATABASE_URL names; nothing is opened. ``busy_seconds`` is how long a writer waits for others.
+
+    Raises InvalidValue.
+    """
     try:
         url = make_url(text)
     except (ArgumentError, ValueError) as error:
