@@ -22,7 +22,7 @@ RENDERER = JinjaRenderer(data_directory("templates"))
 CASES = [(edition, profile, layer) for edition in CATALOG.names() for profile in PROFILES for layer in LAYERS]
 
 
-@pytest.mark.parametrize(("name", "profile", "layer"), CASES, ids="-".join)
+@pytest.mark.parametrize(("name", "profile", "layer"), CASES, ids=["-".join(case) for case in CASES])
 def test_rendered_layers_are_as_kept(name: str, profile: str, layer: str) -> None:
     edition = CATALOG.edition(name)
     rendered = RENDERER.render(make_request(layer, edition=edition, tenant=make_tenant(edition, profile=profile))).manifest

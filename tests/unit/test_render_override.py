@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from looma_cli.adapters.render import JinjaRenderer
+from looma_cli.adapters.render import JinjaRenderer, schema
+from looma_cli.adapters.render.generate_schema import SCHEMA
 from looma_cli.errors import InvalidManifest
 from looma_cli.settings import data_directory
 from tests.factories import make_component, make_edition, make_mysql, make_request, make_tenant
@@ -179,6 +183,7 @@ class TestRefused:
             ("secrets:\n  own:\n    file: /etc/passwd\n", 3, "a layer reads no other files"),
             ("services:\n  user-service:\n    imag: x\n", 3, "must not contain ['imag']"),
             ("services:\n  user-service:\n    healthcheck:\n      retries: [1]\n", 4, "healthcheck.retries must be"),
+            ("services:\n  user-service:\n    image: !reset\n", 3, "user-service needs an image"),
             ("services:\n  user-service: 3\n", 2, "must be object"),
             ("services:\n  user-servce:\n    user: x\n", 2, "has no component 'user-servce'"),
             ("services:\n  user-service:\n    user: a\n    user: b\n", 4, "user is there twice"),
@@ -217,3 +222,38 @@ class TestRefused:
     @pytest.mark.parametrize("port", ["127.0.0.1:9:9", "[::1]:9:9", "127.0.0.1::80"])
     def test_a_port_on_loopback_is_not(self, port: str) -> None:
         assert user_service(f"    ports: ['{port}']\n")["ports"][-1] == port
+
+
+KEYS = sorted(json.loads(SCHEMA.read_text(encoding="utf-8"))["definitions"]["service"]["properties"])
+LEAF = st.one_of(
+    st.none(), st.booleans(), st.integers(-2, 70000), st.sampled_from(["a", "a:b", "a=b", "1.2.3.4", "$$x", "service:a", "10s", ""])
+)
+ITEM = st.one_of(LEAF, st.dictionaries(st.sampled_from(["source", "target", "type", "published", "name", "a"]), LEAF, max_size=3))
+SERVICE = st.dictionaries(
+    st.sampled_from(KEYS),
+    st.one_of(LEAF, st.lists(ITEM, max_size=3), st.dictionaries(st.sampled_from(["a", "b", "default"]), ITEM, max_size=2)),
+)
+SERVICES = st.dictionaries(st.sampled_from(["user-service", "mysql", "init", "new"]), SERVICE, max_size=3)
+RESOURCES = st.dictionaries(
+    st.sampled_from(["a", "default", "data"]),
+    st.one_of(st.none(), st.dictionaries(st.sampled_from(["driver", "external", "labels"]), LEAF)),
+)
+OVERRIDE = st.fixed_dictionaries(
+    {}, optional={"services": SERVICES, "networks": RESOURCES, "volumes": RESOURCES, "secrets": RESOURCES, "configs": RESOURCES}
+)
+
+
+@given(OVERRIDE, st.sampled_from(["data", "app"]))
+@settings(max_examples=400)
+def test_any_override_is_merged_into_a_valid_layer_or_refused(override: dict[str, Any], layer: str) -> None:
+    before = merged("", layer)
+    try:
+        after = merged(yaml.safe_dump(override), layer)
+    except InvalidManifest:
+        return
+    assert schema.problem(after) is None
+    assert after["name"] == before["name"]
+    assert after["networks"]["default"]["ipam"] == before["networks"]["default"]["ipam"]
+    for name, service in before["services"].items():
+        owned = {key: value for key, value in service["labels"].items() if key.startswith("looma.")}
+        assert owned.items() <= after["services"][name]["labels"].items()

@@ -111,7 +111,9 @@ def overstepped(base: dict[str, Any], merged: dict[str, Any], written: Source) -
         for name, item in base.get(kind, {}).items()
         if _ownership((merged.get(kind) or {}).get(name)) != _ownership(item)
     ]
-    return [(written.line((*path, "labels")), f"{'.'.join(path)}: name, subnet and looma.* labels cannot be taken away") for path in found]
+    taken = [(written.line((*path, "labels")), f"{'.'.join(path)}: name, subnet and looma.* labels cannot be taken away") for path in found]
+    bare = [("services", name, "image") for name, service in merged["services"].items() if not service.get("image")]
+    return taken + [(written.line(path), f"services.{path[1]} needs an image") for path in bare]
 
 
 def _ownership(item: Any) -> Any:
