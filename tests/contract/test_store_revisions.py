@@ -165,7 +165,8 @@ def test_a_state_of_revision_1_is_copied_then_migrated_and_keeps_its_rows(old_ho
 def test_the_copy_is_the_whole_state_as_it_was(old_home: Path, new_sqlite: Callable[[Path], Database]) -> None:
     new_sqlite(old_home / "looma.db").store(FakeClock(LATER)).prepare()
     assert stat.S_IMODE((old_home / COPY).stat().st_mode) == 0o600
-    with closing(sqlite3.connect(FIRST_STATE)) as before, closing(sqlite3.connect(old_home / COPY)) as copy:
+    original = f"{FIRST_STATE.as_uri()}?immutable=1"
+    with closing(sqlite3.connect(original, uri=True)) as before, closing(sqlite3.connect(old_home / COPY)) as copy:
         assert list(copy.iterdump()) == list(before.iterdump())
         assert copy.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
 

@@ -104,12 +104,11 @@ def _sqlite(name: str, text: str, place: str) -> StateUnusable:
 def _postgresql(original: BaseException | None, place: str) -> StateUnusable:
     state = getattr(original, "sqlstate", None)
     text = _line(original)
+    if state is None and "FATAL:" in text:  # psycopg gives no code for what happens while it connects
+        hint = "check user, password and database in LOOMA_DATABASE_URL; createdb makes a database"
+        return StateUnusable(f"the state {place} does not let looma in: {text}", hint)
     if state is None or state.startswith(("08", "57")):
         return StateUnusable(f"the state {place} does not answer: {text}", "check LOOMA_DATABASE_URL and that PostgreSQL runs")
-    if state.startswith("28"):
-        return StateUnusable(f"the state {place} refuses the login: {text}", "check user and password in LOOMA_DATABASE_URL")
-    if state == "3D000":
-        return StateUnusable(f"the state {place} has no such database: {text}", "create it (createdb) or correct LOOMA_DATABASE_URL")
     if state == "55P03":
         return StateUnusable(f"the state {place} is locked by another session", "look for it in pg_stat_activity, end it, and try again")
     if state == "53100":
