@@ -18,7 +18,7 @@ import pytest
 
 from looma_cli.adapters.edge.configuration import HOME, Configuration, archive
 from looma_cli.adapters.edge.engine_api import ContainerApi
-from looma_cli.errors import PortTaken
+from looma_cli.errors import CommandFailed, PortTaken
 from looma_cli.model.route import Upstream
 from tests.contract.certificates import self_signed
 from tests.contract.edge_load import Service
@@ -255,6 +255,14 @@ def test_two_processes_apply_side_by_side(rig: NginxEdgeRig) -> None:
     assert [process.exitcode for process in processes] == [0, 0]
     assert len(rig.edge.routes()) == 20
     assert [rig.ask(port).status for ports in shares for port in ports] == [200] * 20
+
+
+def test_an_image_without_nginx_is_said_so_and_the_earlier_edge_goes_on(rig: NginxEdgeRig) -> None:
+    here = route(rig)
+    rig.edge.apply(here)
+    with pytest.raises(CommandFailed, match="nginx: not found"):
+        rig.edge.ensure(replace(rig.specification, image="looma/base:bookworm"))
+    assert rig.ask(here.public_port).status == 200
 
 
 # --- the container ----------------------------------------------------------------------------------------------------

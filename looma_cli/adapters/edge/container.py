@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from looma_cli.adapters.edge.configuration import HOME
-from looma_cli.errors import CommandFailed, EdgeRefused, LoomaError, PortTaken
+from looma_cli.errors import CommandFailed, EdgeRefused, PortTaken
 from looma_cli.model.layer import LABEL_COMPONENT, LABEL_INSTALLATION, LABEL_KIND, LABEL_LAYER
 from looma_cli.model.route import EdgeSpecification
 
@@ -74,13 +74,22 @@ def port_taken(port: int, address: str = "0.0.0.0") -> PortTaken:
     )
 
 
-def refusal(log: str, what: str) -> LoomaError:
-    """nginx's own message, without time and process number."""
-    lines = [line for line in log.splitlines() if "[emerg]" in line or "[crit]" in line] or log.splitlines()
-    message = re.sub(r"^.*?\[(emerg|crit)\] (\d+#\d+: )?", "", lines[0] if lines else "no message").strip()
+def refusal(output: str, what: str) -> EdgeRefused:
     return EdgeRefused(
-        f"the edge refused {what}: {message[:300]}", "the earlier configuration still serves; mend the values", log=log[-2000:]
+        f"the edge refused {what}: {_message(output)}", "the earlier configuration still serves; mend the values", log=output[-2000:]
     )
+
+
+def does_not_start(log: str) -> CommandFailed:
+    return CommandFailed(
+        f"the edge does not start: {_message(log)}", "its image must hold nginx 1.27.4 or later; `looma doctor` says more", log=log[-2000:]
+    )
+
+
+def _message(log: str) -> str:
+    """nginx's own words (the first that it calls an emergency), without time and process number."""
+    lines = [line for line in log.splitlines() if "[emerg]" in line or "[crit]" in line] or log.splitlines() or ["it does not say why"]
+    return re.sub(r"^.*?\[(emerg|crit)\] (\d+#\d+: )?", "", lines[0]).strip()[:300]
 
 
 def out_of_memory(what: str) -> CommandFailed:

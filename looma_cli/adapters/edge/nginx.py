@@ -17,6 +17,7 @@ from looma_cli.adapters.edge.container import (
     LABEL_SPECIFICATION,
     STOP_SECONDS,
     container_request,
+    does_not_start,
     labels,
     out_of_memory,
     port_taken,
@@ -145,12 +146,15 @@ class NginxEdge:
             error = taken_port(self._log())
             if error:
                 raise error
-        raise refusal(self._log(), "to start")
+        raise does_not_start(self._log() or self._log_since(0))
 
     def _log(self) -> str:
-        """What nginx said since the container started, up to 100 lines."""
+        """What nginx said since the container last started, up to 100 lines."""
         found = self._inspect()
         since = datetime.fromisoformat(found["State"]["StartedAt"]).timestamp() if found else 0
+        return self._log_since(since)
+
+    def _log_since(self, since: float) -> str:
         query = {"stdout": "0", "stderr": "1", "tail": "100", "since": f"{since:.3f}"}
         return demultiplexed(self._api.call("GET", f"/containers/{self._name}/logs", query=query).body)
 
