@@ -8,46 +8,18 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 
 from looma_cli.cli import options
 from looma_cli.cli.failures import interrupted
+from looma_cli.cli.parameters import CONTEXT_SETTINGS, QuickCommand, QuickGroup
 from looma_cli.cli.session import Session
 from looma_cli.model.validation import duration
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"]}
 _OUTPUT = inspect.Parameter("output_", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=options.Output)
 _DRY_RUN = inspect.Parameter("dry_run_", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=options.DryRun)
 _WAIT = inspect.Parameter("wait_", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=options.Wait)
 _CONTEXT = inspect.Parameter("context_", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
-
-
-class QuietHelp:
-    """Help without ``<bool>`` behind each flag and ``<str>`` behind each argument."""
-
-    def get_params(self, ctx: Any) -> list[Any]:
-        parameters = super().get_params(ctx)  # type: ignore[misc]
-        for parameter in parameters:
-            if getattr(parameter, "is_flag", False):
-                parameter.metavar = ""
-            elif parameter.param_type_name == "argument":
-                parameter.display_type_rich = lambda ctx: None
-        return parameters
-
-
-class QuickGroup(QuietHelp, TyperGroup):
-    """A group of commands."""
-
-
-class QuickCommand(QuietHelp, TyperCommand):
-    """A command whose values stay as typed while the shell asks for completions: converting them would import pydantic (100 ms)."""
-
-    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        if extra.get("resilient_parsing"):
-            for parameter in self.params:
-                parameter.process_value = lambda context, value: value  # type: ignore[method-assign]
-        return super().make_context(info_name, args, parent, **extra)
 
 
 class Noun:

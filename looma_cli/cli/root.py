@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperCommand
 
 from looma_cli import __version__
-from looma_cli.cli.command import CONTEXT_SETTINGS, QuickGroup
+from looma_cli.cli.parameters import CONTEXT_SETTINGS, QuickGroup
 
 TENANTS, CATALOGUE, RESOURCES, UPKEEP = "Tenants", "Editions and images", "What is where", "Upkeep"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from looma_cli.cli.layout import Column, Painted, cut, fold, table
+from looma_cli.cli.layout import Column, Painted, fold, table
 from looma_cli.cli.terminal import Screen
 from looma_cli.cli.views.steps import title
 from looma_cli.cli.words import plural
@@ -17,17 +17,18 @@ def page(plan: Any, screen: Screen) -> list[str]:
     lines = [screen.paint(f"Plan: {plan.kind.replace('.', ' ')}{target}", "bold")]
     if plan.steps:
         rows = [(str(number), title(step), Painted(step.reason, "dim")) for number, step in enumerate(plan.steps, 1)]
-        lines += table((Column("", right=True), Column("step", least=20), Column("why", drop=1, least=20, wrap=True)), rows, screen)
+        lines += table((Column("#", right=True), Column("step", least=20), Column("why", drop=1, least=20, wrap=True)), rows, screen)
     if plan.changes:
-        lines += ["", *(_change(change, screen) for change in plan.changes)]
+        lines += ["", *(line for change in plan.changes for line in _change(change, screen))]
     if plan.warnings:
         lines += ["", *(line for warning in plan.warnings for line in _wrapped(f"! {warning}", screen))]
     return [*lines, "", f"{plural(len(plan.steps), 'step')}, {plural(len(plan.changes), 'change')}; nothing was changed."]
 
 
-def _change(change: str, screen: Screen) -> str:
-    text = change if screen.width is None else cut(change, screen.width - 2)
-    return "  " + screen.paint(text[:1], _CHANGES.get(text[:1], "")) + text[1:]
+def _change(change: str, screen: Screen) -> list[str]:
+    first, *rest = [change] if screen.width is None else fold(change, screen.width - 6)
+    mark = screen.paint(first[:1], _CHANGES.get(first[:1], ""))
+    return [f"  {mark}{first[1:]}", *(f"      {line}" for line in rest)]
 
 
 def _wrapped(text: str, screen: Screen) -> list[str]:
