@@ -19,7 +19,7 @@ ENGINE_PACKAGES="docker.io docker-cli docker-compose docker-buildx"
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 images=no
 change=yes
-scratch=
+scratch=$(mktemp -d)
 
 say() { echo "engine: $*"; }
 
@@ -79,10 +79,32 @@ install_packages() { apt-get install -y -qq --no-install-recommends -o DPkg::Loc
 
 has_candidate() { apt-cache policy "$1" 2>/dev/null | grep -q '^  Candidate: [^(]'; }
 
-# The Debian mirror this machine itself uses; the lists may never have been fetched.
+# The Debian mirror this machine itself uses, as apt sees it with these OPTION...; nothing where no lists were ever fetched.
 debian_mirror() {
     # shellcheck disable=SC2016
-    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $(codename)" 'Component: main' | head -n 1
+    apt-get "$@" indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $(codename)" 'Component: main' | head -n 1
+}
+
+# A state of apt's own kind elsewhere: works without root, and leaves the machine's own lists alone.
+private_state() {
+    mkdir -p "$scratch/state/lists/partial" "$scratch/cache/archives/partial"
+    printf '%s\n' -o "Dir::State=$scratch/state" -o Dir::State::status=/var/lib/dpkg/status -o "Dir::Cache=$scratch/cache" \
+        -o "APT::Sandbox::User=$(id -un)"
+}
+
+find_mirror() {
+    mirror=$(debian_mirror)
+    [ -z "$mirror" ] || return 0
+    if is_root; then
+        refresh_package_lists
+        mirror=$(debian_mirror)
+    else
+        # shellcheck disable=SC2046
+        refresh_package_lists $(private_state)
+        # shellcheck disable=SC2046
+        mirror=$(debian_mirror $(private_state))
+    fi
+    [ -n "$mirror" ] || fail "apt knows no Debian mirror" "add one to /etc/apt/sources.list.d and run apt-get update"
 }
 
 # Compose v2 came to Debian with trixie; a release since then has it itself.
@@ -96,9 +118,7 @@ suite_with_compose() {
 
 need_suite() {
     suite=$(suite_with_compose) || fail "Debian $(codename) is too old for Debian's packages of compose v2 (libc6 2.34 is needed)" "install Docker Engine with its compose plugin by hand, or upgrade to Debian 12 or later"
-    mirror=$(debian_mirror)
-    [ -n "$mirror" ] || { is_root && refresh_package_lists; mirror=$(debian_mirror); }
-    [ -n "$mirror" ] || fail "apt knows no Debian mirror" "add one to /etc/apt/sources.list.d and run apt-get update"
+    find_mirror
 }
 
 source_line() { echo "deb [signed-by=$KEYRING] $mirror $suite main"; }
@@ -159,9 +179,13 @@ start_without_systemd() {
     rm -f "$ENGINE_PID"
     # 9>&- : the engine must not inherit, and so hold for ever, the lock of this script
     setsid nohup dockerd --pidfile "$ENGINE_PID" ${DOCKERD_OPTS:-} >>"$ENGINE_LOG" 2>&1 </dev/null 9>&- &
+    engine_job=$!
 }
 
+engine_has_died() { [ -n "$engine_job" ] && ! kill -0 "$engine_job" 2>/dev/null; }
+
 start_engine() {
+    engine_job=
     if [ -d /run/systemd/system ]; then
         say "starting the engine with systemd"
         logged "systemctl enable --now docker" systemctl enable --now docker
@@ -172,7 +196,7 @@ start_engine() {
     tenths=0
     until engine_answers; do
         tenths=$((tenths + 1))
-        if [ "$tenths" -gt 300 ]; then
+        if [ "$tenths" -gt 300 ] || engine_has_died; then
             tail -n 5 "$ENGINE_LOG" >&2 2>/dev/null || true
             fail "the engine was started but does not answer" "the reason is in $ENGINE_LOG or journalctl -u docker"
         fi
@@ -198,7 +222,13 @@ refuse_without_engine() {
     fi
 }
 
+# Somebody may serve it already, and only the command is lacking here.
+engine_without_client() {
+    ! have docker && { [ -S /var/run/docker.sock ] || [ -n "${DOCKER_HOST:-}" ]; }
+}
+
 ensure_engine() {
+    ! engine_without_client || install_client
     engine_answers && return 0
     refuse_without_engine
     have dockerd || install_engine
@@ -207,7 +237,7 @@ ensure_engine() {
 }
 
 install_client() {
-    { is_debian && is_root; } || fail "the docker client is not installed" "install it with the compose and buildx plugins"
+    { is_debian && is_root && [ "$change" = yes ]; } || fail "the docker client is not installed" "install it with the compose and buildx plugins"
     say "the docker client is missing: installing it"
     need_suite
     pin_newer_suite
@@ -221,19 +251,19 @@ plugin_directory() {
     if is_root; then echo /usr/local/lib/docker/cli-plugins; else echo "${DOCKER_CONFIG:-$HOME/.docker}/cli-plugins"; fi
 }
 
-# A private apt state: works without root, leaves the machine's own sources alone, and meets none of their troubles.
-private_apt() {
-    apt-get -qq -o Dir::State="$scratch/state" -o Dir::State::status=/var/lib/dpkg/status -o Dir::Cache="$scratch/cache" \
-        -o Dir::Etc::sourcelist="$scratch/sources.list" -o Dir::Etc::sourceparts=- -o Dir::Etc::preferencesparts=- \
-        -o APT::Sandbox::User="$(id -un)" "$@"
+# Only the newer suite, so that it meets none of the troubles of the machine's own sources.
+plugin_apt() {
+    # shellcheck disable=SC2046
+    apt-get -qq $(private_state) -o Dir::Etc::sourcelist="$scratch/sources.list" -o Dir::Etc::sourceparts=- \
+        -o Dir::Etc::preferencesparts=- "$@"
 }
 
 fetch_plugins() {
     # joined by &&: `set -e` does not hold inside a function whose result is tested
-    mkdir -p "$scratch/state/lists/partial" "$scratch/cache/archives/partial" "$scratch/tree" "$(plugin_directory)" &&
+    mkdir -p "$scratch/tree" "$(plugin_directory)" &&
         source_line >"$scratch/sources.list" &&
-        private_apt update &&
-        (cd "$scratch" && private_apt download "$@") &&
+        plugin_apt update &&
+        (cd "$scratch" && plugin_apt download "$@") &&
         find "$scratch" -maxdepth 1 -name '*.deb' -exec dpkg -x {} "$scratch/tree" \; &&
         install -m 755 -t "$(plugin_directory)" "$scratch"/tree/usr/libexec/docker/cli-plugins/*
 }
@@ -246,7 +276,6 @@ ensure_plugins() {
     is_debian || fail "the docker client lacks: $missing" "install the plugin from Docker's or your distribution's packages"
     need_suite
     say "adding to $(plugin_directory): $missing"
-    scratch=$(mktemp -d)
     # shellcheck disable=SC2086
     logged "fetching $missing" fetch_plugins $missing
     missing=$(plugins_missing | tr '\n' ' ')
@@ -256,11 +285,12 @@ ensure_plugins() {
 # --- what building the local images needs -----------------------------------------------------------------------------
 
 ensure_image_tools() {
-    have mmdebstrap && return 0
-    hint="run as root: apt-get install -y mmdebstrap"
-    [ "$change" = yes ] || fail "building the local images needs mmdebstrap, and nothing may be installed (ENGINE=no)" "$hint"
-    is_debian || fail "building the local images needs Debian's mmdebstrap, and this is not Debian" "use images of a registry (--images registry), or load a bundle: looma image load FILE"
-    is_root || fail "building the local images needs mmdebstrap" "$hint"
+    if have mmdebstrap && is_debian && [ -n "$(debian_mirror)" ]; then return 0; fi
+    what="building the local images needs mmdebstrap and the package lists of a Debian mirror"
+    is_debian || fail "$what, and this is not Debian" "use images of a registry (--images registry), or load a bundle: looma image load FILE"
+    { is_root && [ "$change" = yes ]; } || fail "$what" "run as root: apt-get update && apt-get install -y mmdebstrap"
+    find_mirror
+    ! have mmdebstrap || return 0
     say "installing mmdebstrap, to build the base image"
     has_candidate mmdebstrap || refresh_package_lists
     logged "installing mmdebstrap" install_packages mmdebstrap
@@ -268,6 +298,7 @@ ensure_image_tools() {
 
 # --- main -------------------------------------------------------------------------------------------------------------
 
+trap 'rm -rf "$scratch"' EXIT
 for argument in "$@"; do
     case $argument in
         --images) images=yes ;;
@@ -276,7 +307,6 @@ for argument in "$@"; do
     esac
 done
 [ "${ENGINE:-}" != no ] || change=no
-trap 'rm -rf "$scratch"' EXIT
 
 # The log and the lock are root's; another user gets ones of their own.
 if ! is_root; then
