@@ -187,6 +187,10 @@ def image(noun: Any) -> Document:
     return {"reference": noun.reference, "source": noun.source, "needed_by": list(noun.needed_by), "present": noun.present}
 
 
+def built_image(noun: Any) -> Document:
+    return {"name": noun.name, "reference": noun.reference, "state": noun.state, "duration_ms": round(noun.seconds * 1000)}
+
+
 def check(noun: Any) -> Document:
     return {"name": noun.name, "status": noun.status, "detail": noun.detail, "hint": noun.hint}
 
@@ -210,6 +214,7 @@ _SHAPES: dict[str, Callable[[Any], Any]] = {
     "FleetStatus": fleet,
     "HealthReport": health_report,
     "ImageRecord": image,
+    "BuildResult": built_image,
     "Check": check,
     "AuditReport": audit,
     "Finding": finding,

@@ -7,29 +7,23 @@ On a terminal one live line for the step under way and a line for each that ende
 from __future__ import annotations
 
 import json
-import time
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from looma_cli.cli.documents import time as rfc3339
 from looma_cli.cli.failures import one_line
-from looma_cli.cli.layout import cut
 from looma_cli.cli.terminal import Screen, Terminal
 from looma_cli.cli.words import span
 from looma_cli.model.reporting import Reporter
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.live import Live
-    from rich.text import Text
-
     from looma_cli.model.operation import Operation, PlannedStep
 
-MARKS = {"done": ("✓", "green"), "undone": ("↶", "yellow"), "failed": ("✗", "red")}
-FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
-FRAMES_PER_SECOND = 8
-COMPONENT_LINES = 8
+# Notes on things that are not steps (`Reporter.note`): still under way, or ended.
+UNDER_WAY = re.compile(r"([a-z0-9][a-z0-9-]*): ([a-z]+ing)\b ?(.*)")
+ENDED = re.compile(r"([a-z0-9][a-z0-9-]*): ([a-z]+)\b ?(.*)")
 
 
 class ClosingReporter(Reporter, Protocol):
@@ -45,6 +39,8 @@ def reporter_for(terminal: Terminal, log_format: str, environment: Mapping[str, 
     if log_format == "json":
         return JsonReporter(screen)
     if screen.is_terminal and environment.get("TERM") != "dumb":
+        from looma_cli.cli.live import LiveReporter
+
         return LiveReporter(screen)
     return PlainReporter(screen)
 
@@ -55,6 +51,7 @@ class PlainReporter:
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
         self._titles: dict[int, str] = {}
+        self._doing: dict[str, str] = {}
         self.running = False
 
     def operation_started(self, operation: Operation) -> None:
@@ -79,7 +76,13 @@ class PlainReporter:
         self._say(ending(operation))
 
     def note(self, text: str) -> None:
-        self._say(one_line(text))
+        text = one_line(text)
+        under_way = UNDER_WAY.fullmatch(text)
+        if not under_way:
+            self._say(text)
+        elif self._doing.get(under_way[1]) != under_way[2]:
+            self._doing[under_way[1]] = under_way[2]
+            self._say(f"{under_way[1]}: {under_way[2]} ...")
 
     def warn(self, text: str) -> None:
         self._say(f"warning: {one_line(text)}")
@@ -129,141 +132,6 @@ class JsonReporter(PlainReporter):
         if self._operation:
             head["operation"] = self._operation
         self._say(json.dumps({**head, **facts}))
-
-
-class LiveReporter:
-    """A spinner, the elapsed time and the latest word of each component for the step under way; a tick and its duration when done."""
-
-    def __init__(self, screen: Screen) -> None:
-        self._screen = screen
-        self._live: Live | None = None
-        self._title = ""
-        self._began = self._operation_began = 0.0
-        self._undoing = False
-        self._texts: dict[str, str] = {}
-        self.running = False
-
-    def operation_started(self, operation: Operation) -> None:
-        self.running = True
-        self._undoing = operation.direction == "back"
-        self._operation_began = time.monotonic()
-        self._print(headline(operation), "bold")
-
-    def step_started(self, index: int, step: PlannedStep, title: str, undoing: bool) -> None:
-        if undoing and not self._undoing:
-            self._undoing = True
-            self._print("Putting back what was done", "bold")
-        self._title, self._began = title, time.monotonic()
-        self._texts = {}
-        self._show()
-
-    def step_progress(self, index: int, text: str) -> None:
-        name, colon, rest = one_line(text).partition(": ")
-        if colon and name and " " not in name:
-            self._texts = {**self._texts, name: rest}
-        else:
-            self._texts = {**self._texts, "": one_line(text)}
-
-    def step_finished(self, index: int, status: str, duration_ms: int | None, detail: str) -> None:
-        mark, style = MARKS.get(status, ("·", "dim"))
-        took = span((time.monotonic() - self._began) if duration_ms is None else duration_ms / 1000)
-        self._hide()
-        self._print_step(mark, style, took, one_line(detail), failed=status == "failed")
-
-    def operation_finished(self, operation: Operation) -> None:
-        self.running = False
-        self._hide()
-        took = span(time.monotonic() - self._operation_began)
-        self._print(f"  done in {took}" if operation.status == "done" else ending(operation), "dim")
-
-    def note(self, text: str) -> None:
-        self._print(f"  · {one_line(text)}", "dim")
-
-    def warn(self, text: str) -> None:
-        self._print(f"  ! {one_line(text)}", "yellow")
-
-    def close(self) -> None:
-        self.running = False
-        self._hide()
-
-    # drawing
-    def _frame(self) -> Text:
-        """The lines that move."""
-        from rich.text import Text
-
-        elapsed = time.monotonic() - self._began
-        frame = (
-            FRAMES[int(elapsed * FRAMES_PER_SECOND) % len(FRAMES)]
-            if self._screen.unicode
-            else "|/-\\"[int(elapsed * FRAMES_PER_SECOND) % 4]
-        )
-        said = self._texts.get("", "")
-        head = self._columns(self._title, span(elapsed) if elapsed >= 1 else "")
-        lines = [Text.assemble("  ", (frame, "yellow" if self._undoing else "cyan"), " ", head, "  " if said else "", (said, "dim"))]
-        components = [(name, text) for name, text in self._texts.items() if name]
-        lines += [Text.assemble("      ", name, "  ", (text, "dim")) for name, text in components[-COMPONENT_LINES:]]
-        for line in lines:
-            line.truncate(self._width, overflow="ellipsis")
-        return Text("\n").join(lines)
-
-    def _columns(self, title: str, took: str) -> str:
-        room = max(min(44, self._width - 14), 10)
-        return f"{title:<{room}} {took:>6}".rstrip() if took else title
-
-    def _print_step(self, mark: str, style: str, took: str, detail: str, *, failed: bool) -> None:
-        head = f"  {self._screen.paint(mark, style)} {self._columns(self._title, took)}"
-        bare = len(f"  {mark} {self._columns(self._title, took)}")
-        if detail and failed:
-            self._write(head)
-            self._write("    " + self._screen.paint(cut(detail, self._width - 4), "red"))
-            return
-        room = self._width - bare - 2
-        self._write(head + ("  " + self._screen.paint(cut(detail, room), "dim") if detail and room > 8 else ""))
-
-    def _print(self, text: str, style: str) -> None:
-        self._write(self._screen.paint(text, style))
-
-    def _write(self, text: str) -> None:
-        """A line that stays, above the live ones."""
-        from rich.text import Text
-
-        if self._live is None:
-            self._screen.line(text)
-            self._screen.stream.flush()
-        else:
-            self._live.console.print(Text.from_ansi(self._screen.drawable(text)), soft_wrap=True)
-
-    def _show(self) -> None:
-        if self._live is not None:
-            return
-        from rich.live import Live
-
-        self._live = Live(
-            console=self._console(), get_renderable=self._frame, refresh_per_second=FRAMES_PER_SECOND, transient=True,
-            redirect_stdout=False, redirect_stderr=False,
-        )  # fmt: skip
-        self._live.start()
-
-    def _hide(self) -> None:
-        if self._live is not None:
-            live, self._live = self._live, None
-            live.stop()
-
-    def _console(self) -> Console:
-        from rich.console import Console
-
-        return Console(
-            file=self._screen.stream,
-            force_terminal=True,
-            width=self._width,
-            no_color=not self._screen.colour,
-            highlight=False,
-            markup=False,
-        )
-
-    @property
-    def _width(self) -> int:
-        return self._screen.width or 80
 
 
 def headline(operation: Operation) -> str:

@@ -81,6 +81,8 @@ def _fail(error: BaseException, session: Any, output: str) -> int:
         import traceback
 
         screen.stream.write("".join(traceback.format_exception(error)))
+        for line in failure.details.get("log", ()):
+            screen.line(str(line))
     try:
         if output != "table":
             from looma_cli.cli.present import say_document

@@ -31,7 +31,8 @@ class Reporter(Protocol):
     def operation_finished(self, operation: Operation) -> None: ...
 
     def note(self, text: str) -> None:
-        """Something worth knowing."""
+        """Something worth knowing. ``NAME: DOING more`` with a word in -ing (``mysql: building app: RUN …``) is of a thing that is still
+        under way: shown in its place until a note about it has another word (``mysql: built in 3 s``)."""
         ...
 
     def warn(self, text: str) -> None:

@@ -51,7 +51,10 @@ def build(
         wanted = [image for image in session.looma.images.list() if not names or _short(image.reference) in names]
         changes = [f"+ image {image.reference}" for image in wanted if not image.present]
         return Plan("image.build", "", (), 0, tuple(changes))
-    return Page(session.looma.images.build(names or []), "images.built", None)
+    results = session.looma.images.build(names or [])
+    return Page(
+        results, "images.built", {"images": results}, following="looma tenant create NAME --edition basic --profile lite --images local"
+    )
 
 
 def _short(reference: str) -> str:

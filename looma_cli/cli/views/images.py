@@ -8,6 +8,7 @@ from typing import Any
 from looma_cli.cli.layout import Column, Painted
 from looma_cli.cli.layout import table as laid_out
 from looma_cli.cli.terminal import Screen
+from looma_cli.cli.words import span
 
 COLUMNS = (Column("image", least=24), Column("here"), Column("source", drop=2), Column("needed by", drop=1, least=16, wrap=True))
 
@@ -24,6 +25,11 @@ def _here(present: bool | None) -> Painted:
 
 def _needed(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def built(results: Sequence[Any], screen: Screen) -> list[str]:
+    columns = (Column("image", least=24), Column("state"), Column("took", right=True))
+    return laid_out(columns, [(r.reference, r.state, span(r.seconds) if r.seconds else "") for r in results], screen)
 
 
 def references(found: Sequence[str], screen: Screen) -> list[str]:
