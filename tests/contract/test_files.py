@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,15 +25,16 @@ DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.engine)]
 
 
 @pytest.fixture(params=["directory", *DATABASES])
-def files(request: pytest.FixtureRequest, tmp_path: Path) -> StackFiles:
+def files(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StackFiles]:
     if request.param == "directory":
-        return DirectoryFiles(tmp_path / "home" / "stacks")
+        yield DirectoryFiles(tmp_path / "home" / "stacks")
+        return
     url = f"sqlite:///{tmp_path / 'looma.db'}"
     if request.param == "postgresql":
         url = request.getfixturevalue("postgresql_server").new_database()
     database = Database(url)
-    request.addfinalizer(database.close)
-    return DatabaseFiles(database.store())
+    yield DatabaseFiles(database.store())
+    database.close()
 
 
 def test_nothing_is_there_at_first(files: StackFiles) -> None:
@@ -211,7 +213,7 @@ def test_a_link_that_stands_for_the_tenants_folder_is_not_followed_by_removal(ro
 def test_a_file_in_the_way_is_said(root: Path) -> None:
     root.mkdir(parents=True)
     (root / "acme").write_text("in the way")
-    with pytest.raises(StateUnusable, match="Not a directory|File exists"):
+    with pytest.raises(StateUnusable, match=r"Not a directory|File exists"):
         DirectoryFiles(root).write("acme", COMPOSE, "x")
     assert (root / "acme").read_text() == "in the way"
 

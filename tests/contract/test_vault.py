@@ -91,17 +91,18 @@ def test_what_another_key_sealed_does_not_open(tmp_path: Path, vault: FernetVaul
     other = FernetVault(tmp_path / "other.key", SystemClock())
     sealed = other.seal("x")
     vault.seal("make a key")
-    with pytest.raises(SecretUnreadable, match="sealed under another key than .*secret.key") as caught:
+    with pytest.raises(SecretUnreadable, match=r"sealed under another key than .*secret\.key") as caught:
         vault.open(sealed)
     assert "LOOMA_SECRET_KEY_FILE" in caught.value.hint
 
 
-@pytest.mark.parametrize(
-    "damage", [lambda text: text[:-4], lambda text: "", lambda text: "中文" + text, lambda text: "A" + text[1:-1] + "A"]
-)
-def test_a_damaged_secret_does_not_open(vault: FernetVault, damage: object) -> None:
+@pytest.mark.parametrize("damage", ["cut short", "empty", "one letter changed", "no token"])
+def test_a_damaged_secret_does_not_open(vault: FernetVault, damage: str) -> None:
+    sealed = vault.seal("x")
+    other = "A" if sealed[60] != "A" else "B"
+    damaged = {"cut short": sealed[:-4], "empty": "", "one letter changed": sealed[:60] + other + sealed[61:], "no token": "中文"}
     with pytest.raises(SecretUnreadable):
-        vault.open(damage(vault.seal("x")))  # type: ignore[operator]
+        vault.open(damaged[damage])
 
 
 def test_a_lost_key_is_not_replaced_by_opening(key_file: Path, vault: FernetVault) -> None:
