@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cli.conftest import Cli
+from tests.cli.conftest import LITE, Cli
 
 TENANT_KEYS = {
     "name", "display_name", "edition", "release", "profile", "host", "status", "health", "hostname", "url", "public_port", "generations",
@@ -13,7 +13,7 @@ TENANT_KEYS = {
 
 
 def test_create_starts_a_tenant_and_prints_it(cli: Cli) -> None:
-    tenant = cli.json("tenant", "create", "acme", "--edition", "basic", "--profile", "lite", "--hostname", "crm.acme.example")
+    tenant = cli.json("tenant", "create", "acme", *LITE, "--hostname", "crm.acme.example")
     assert set(tenant) >= TENANT_KEYS
     assert (tenant["name"], tenant["status"], tenant["hostname"]) == ("acme", "running", "crm.acme.example")
     assert tenant["url"] == f"http://127.0.0.1:{tenant['public_port']}"
@@ -24,7 +24,7 @@ def test_create_starts_a_tenant_and_prints_it(cli: Cli) -> None:
 
 
 def test_create_tells_progress_on_standard_error_and_facts_on_standard_output(cli: Cli) -> None:
-    result = cli("tenant", "create", "acme", "--edition", "basic", "--profile", "lite")
+    result = cli("tenant", "create", "acme", *LITE)
     assert result.code == 0
     assert "acme  ● running" in result.out
     assert "http://127.0.0.1:3" in result.out
@@ -33,7 +33,7 @@ def test_create_tells_progress_on_standard_error_and_facts_on_standard_output(cl
 
 
 def test_create_closes_with_a_panel_and_what_to_type_next_on_a_terminal(cli: Cli) -> None:
-    result = cli("tenant", "create", "acme", "--edition", "basic", "--profile", "lite", terminal=True, COLUMNS="80", NO_COLOR="1")
+    result = cli("tenant", "create", "acme", *LITE, terminal=True, COLUMNS="80", NO_COLOR="1")
     assert "╭─ acme is running ─" in result.out
     assert "at the documented numbers" in result.out
     assert "Next: looma health acme" in result.err
@@ -41,37 +41,37 @@ def test_create_closes_with_a_panel_and_what_to_type_next_on_a_terminal(cli: Cli
 
 def test_create_again_with_the_same_arguments_changes_nothing(acme: Cli) -> None:
     before = acme.json("tenant", "show", "acme")
-    assert acme.json("tenant", "create", "acme", "--edition", "basic", "--profile", "lite") == before
+    assert acme.json("tenant", "create", "acme", *LITE) == before
 
 
 def test_create_again_with_other_arguments_is_a_conflict(acme: Cli) -> None:
-    result = acme("tenant", "create", "acme", "--edition", "basic", "--profile", "lite", "--set", "A=1", "-o", "json")
+    result = acme("tenant", "create", "acme", *LITE, "--set", "A=1", "-o", "json")
     assert (result.code, result.error["code"]) == (4, "already_exists")
     assert acme.json("tenant", "show", "acme")["settings"] == {}
 
 
 def test_create_without_starting_needs_no_engine(cli: Cli) -> None:
     cli.machine.daemon.answers = False
-    tenant = cli.json("tenant", "create", "acme", "--edition", "basic", "--profile", "lite", "--no-start")
+    tenant = cli.json("tenant", "create", "acme", *LITE, "--no-start")
     assert tenant["status"] == "created"
-    assert "Next: looma tenant start acme" in cli("tenant", "create", "acme", "--edition", "basic", "--profile", "lite", "--no-start", terminal=True).err
+    assert "Next: looma tenant start acme" in cli("tenant", "create", "acme", *LITE, "--no-start", terminal=True).err
 
 
 def test_create_dry_run_prints_the_plan_and_leaves_nothing(cli: Cli) -> None:
-    plan = cli.json("tenant", "create", "acme", "--edition", "basic", "--profile", "lite", "--dry-run")["plan"]
+    plan = cli.json("tenant", "create", "acme", *LITE, "--dry-run")["plan"]
     assert (plan["kind"], plan["tenant"]) == ("tenant.create", "acme")
     assert {"name", "reason", "params"} == set(plan["steps"][0])
     assert any(change.startswith("+ route http://") for change in plan["changes"])
     assert cli.json("tenant", "list") == {"tenants": []}
     assert cli.machine.left_on_engine() == []
-    text = cli("tenant", "create", "acme", "--edition", "basic", "--profile", "lite", "--dry-run").out
+    text = cli("tenant", "create", "acme", *LITE, "--dry-run").out
     assert "Start the data layer" in text
     assert "nothing was changed" in text
 
 
 def test_settings_arrive_as_they_were_typed(cli: Cli) -> None:
     hard = "a=b: {{ x }} $(id) `id` '\" ${HOME} | & ; \\ 中文"
-    tenant = cli.json("tenant", "create", "acme", "--edition", "basic", "--profile", "lite", "--no-start", "--set", f"HARD={hard}", "--set", "EMPTY=")
+    tenant = cli.json("tenant", "create", "acme", *LITE, "--no-start", "--set", f"HARD={hard}", "--set", "EMPTY=")
     assert tenant["settings"] == {"HARD": hard, "EMPTY": ""}
 
 
@@ -102,7 +102,13 @@ def test_show_lists_every_port(acme: Cli) -> None:
 
 @pytest.mark.parametrize(
     ("verbs", "status"),
-    [(["stop"], "stopped"), (["stop", "start"], "running"), (["suspend"], "suspended"), (["suspend", "resume"], "running"), (["restart"], "running")],
+    [
+        (["stop"], "stopped"),
+        (["stop", "start"], "running"),
+        (["suspend"], "suspended"),
+        (["suspend", "resume"], "running"),
+        (["restart"], "running"),
+    ],
 )
 def test_verbs_print_the_tenant(acme: Cli, verbs: list[str], status: str) -> None:
     for verb in verbs:
@@ -141,7 +147,9 @@ def test_update_refuses_what_excludes_itself(acme: Cli, pair: list[str]) -> None
 def test_delete_asks_and_keeps_the_tenant_on_no(acme: Cli) -> None:
     result = acme("tenant", "delete", "acme", "--no-backup", terminal=True, answer="n\n")
     assert result.code == 1
-    assert "Delete tenant acme (basic 1.5.0, running) and all its data, without a backup? [y/N]" in result.err.replace("\x1b[1m", "").replace("\x1b[0m", "")
+    assert "Delete tenant acme (basic 1.5.0, running) and all its data, without a backup? [y/N]" in result.err.replace(
+        "\x1b[1m", ""
+    ).replace("\x1b[0m", "")
     assert acme.json("tenant", "show", "acme")["status"] == "running"
 
 
