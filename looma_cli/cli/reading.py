@@ -15,6 +15,7 @@ from looma_cli.model.requests import CreateRequest
 
 LARGEST_PEM_BYTES = 1 << 20
 LARGEST_BATCH_BYTES = 64 << 20
+LONGEST_PATH = 300  # characters of a path in a message
 POLICIES = ("auto", "canonical", "block")
 PROFILES = ("full", "lite")
 _FIELDS = {
@@ -36,7 +37,9 @@ def pem(path: str | None, what: str) -> str | None:
         return None
     text = _text(validation.file_name(path), LARGEST_PEM_BYTES)
     if f"{what}-----" not in text or "-----BEGIN " not in text:
-        raise InvalidValue(f"{validation.shown(path)} holds no PEM {what.lower()}", f"a PEM file has a line with BEGIN … {what}")
+        raise InvalidValue(
+            f"{validation.shown(path, LONGEST_PATH)} holds no PEM {what.lower()}", f"a PEM file has a line with BEGIN … {what}"
+        )
     return text
 
 
@@ -62,13 +65,13 @@ def _text(path: str, limit: int) -> str:
             data = file.read(limit + 1)
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InvalidValue(f"{validation.shown(path)} is not text in UTF-8", "save it as UTF-8") from error
+        raise InvalidValue(f"{validation.shown(path, LONGEST_PATH)} is not text in UTF-8", "save it as UTF-8") from error
     except OSError as error:
         raise InvalidValue(
-            f"cannot read {validation.shown(path)}: {os.strerror(error.errno or 0)}", "give the path of a readable file"
+            f"cannot read {validation.shown(path, LONGEST_PATH)}: {os.strerror(error.errno or 0)}", "give the path of a readable file"
         ) from error
     if len(data) > limit:
-        raise InvalidValue(f"{validation.shown(path)} is larger than {limit >> 20} MiB", "is it the right file?")
+        raise InvalidValue(f"{validation.shown(path, LONGEST_PATH)} is larger than {limit >> 20} MiB", "is it the right file?")
     return text
 
 
@@ -94,12 +97,12 @@ def _yaml_list(text: str, path: str) -> Iterator[tuple[int, Mapping[str, Any] | 
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
         raise InvalidValue(
-            f"{validation.shown(path)} is not YAML{where}: {getattr(error, 'problem', error)}", "write a list of mappings"
+            f"{validation.shown(path, LONGEST_PATH)} is not YAML{where}: {getattr(error, 'problem', error)}", "write a list of mappings"
         ) from error
     if node is None:
         return
     if not isinstance(node, yaml.SequenceNode):
-        raise InvalidValue(f"{validation.shown(path)} is no list", "write '- {name: acme, edition: basic}' for each tenant")
+        raise InvalidValue(f"{validation.shown(path, LONGEST_PATH)} is no list", "write '- {name: acme, edition: basic}' for each tenant")
     for item in node.value:
         line = item.start_mark.line + 1
         if isinstance(item, yaml.MappingNode):
