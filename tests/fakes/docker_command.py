@@ -39,6 +39,7 @@ def build(home: Path, arguments: list[str]) -> int:
     (home / "apt").write_text(Path(apt.partition("src=")[2]).read_text())
     (home / f"{name}.command").write_text(json.dumps(arguments))
     (home / f"{name}.labels").write_text(json.dumps(dict(label.split("=", 1) for label in option_values(arguments, "--label"))))
+    (home / f"{name}.id").write_text(f"sha256:{name}-{time.monotonic_ns()}")
     (home / f"{name}.built").write_text(option_values(arguments, "--tag")[0])
     return 0
 
@@ -57,6 +58,12 @@ def main(home: Path, arguments: list[str]) -> int | str:
             return 0
         case ["image", "inspect", *references]:
             return inspect(home, references)
+        case ["image", "ls", "--quiet", "--no-trunc", reference]:
+            print("\n".join(path.with_suffix(".id").read_text() for path in home.glob("*.built") if path.read_text() == reference))
+            return 0
+        case ["image", "rm", id]:
+            note(home, f"remove {id}")
+            return 0
         case ["buildx", "build", *_]:
             return build(home, arguments)
     return f"unexpected: {' '.join(arguments)}"

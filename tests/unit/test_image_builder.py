@@ -74,6 +74,14 @@ def test_a_change_rebuilds_the_image_and_what_stands_on_it(bench: Bench) -> None
     assert bench.build() == {"base": "unchanged", "tools": "built", "app": "built"}
 
 
+def test_the_image_that_lost_its_name_is_removed(bench: Bench) -> None:
+    bench.build("base")
+    earlier = (bench.home / "base.id").read_text()
+    assert not [line for line in bench.log() if line.startswith("remove")]
+    bench.build("base", fresh=True)
+    assert [line for line in bench.log() if line.startswith("remove")] == [f"remove {earlier}"]
+
+
 def test_fresh_builds_the_unchanged_too_without_the_cache(bench: Bench) -> None:
     bench.build()
     assert bench.build("tools", fresh=True) == {"base": "built", "tools": "built"}

@@ -161,6 +161,7 @@ class _Build:
         """Builds one image; the seconds it took. Raises ImageUnavailable."""
         started = time.monotonic()
         self._report(specification.name, "building", "")
+        earlier = self._image_id(specification.reference)
         has_dockerfile = (specification.directory / "Dockerfile").is_file()
         labels = self._labels(specification, digest)
         command = self._docker_build(specification, labels) if has_dockerfile else self._script(specification, labels)
@@ -168,9 +169,19 @@ class _Build:
             self._docker.follow(command, lambda line: self._line(specification.name, line), self._settings(specification))
         except CommandFailed as error:
             raise _unbuildable(specification, error) from error
+        self._remove_superseded(earlier, specification.reference)
         seconds = time.monotonic() - started
         self._report(specification.name, "built", f"in {seconds:.1f} s")
         return seconds
+
+    def _image_id(self, reference: str) -> str:
+        return self._docker.output("image", "ls", "--quiet", "--no-trunc", reference).strip()
+
+    def _remove_superseded(self, earlier: str, reference: str) -> None:
+        """The image that has lost its name to the new one would only fill the disk; one that a container still uses stays."""
+        if earlier and earlier != self._image_id(reference):
+            with suppress(CommandFailed):
+                self._docker.output("image", "rm", earlier)
 
     def _line(self, name: str, line: str) -> None:
         if step := _STEP.match(line):
