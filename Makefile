@@ -10,7 +10,7 @@ LOOMA := $(BIN)/looma
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install engine images demo demo-clean test check bench docs
+.PHONY: help install engine images demo demo-clean test test-crash check bench docs schema
 
 help: ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -43,6 +43,15 @@ check: install ## style, import layers, shell scripts
 
 test: check images ## every check and test; never skips for want of an engine
 	@$(BIN)/python -m pytest
+
+test-crash: install ## every crash boundary of every verb, not a sample
+	@LOOMA_CRASH=all $(BIN)/python -m pytest tests/crash
+
+docs: install ## write the generated reference anew
+	@$(BIN)/python -m looma_cli.cli.reference > docs/reference/commands.md
+
+schema: install ## write the compiled compose schema anew
+	@$(BIN)/python -m looma_cli.adapters.render.generate_schema
 
 bench: install images ## the figures that the issues name, as ratios
 	@$(BIN)/python -m tests.bench

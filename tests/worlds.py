@@ -36,8 +36,9 @@ RENDERER = JinjaRenderer(data_directory("templates"))
 class Machine:
     """One machine with one LOOMA_HOME: ``looma()`` is a fresh command on it, as another process would have it."""
 
-    def __init__(self, home: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, home: Path, environment: Mapping[str, str] | None = None, catalog: Any = CATALOG) -> None:
         self.home = home
+        self.catalog = catalog
         self.environment = {"LOOMA_HOME": str(home), "LOOMA_IMAGES": "local", **(environment or {})}
         self.clock = FakeClock()
         self.daemon = FakeDaemon()
@@ -59,7 +60,7 @@ class Machine:
         store = open_store(self.home, clock=self.clock)
         return World(
             store=store,
-            catalog=CATALOG,
+            catalog=self.catalog,
             renderer=RENDERER,
             vault=FernetVault(self.home / "secret.key", self.clock),
             files=DirectoryFiles(self.home / "stacks"),

@@ -35,10 +35,11 @@ def probe_targets(
 
 
 def route_of(tenant: Tenant, edition: Edition, mode: str, private_key: str | None = None) -> Route:
-    """The tenant's route: ``/`` to the entry service, every other service by its path prefix."""
+    """The tenant's route: ``/`` to the entry service, every other component that has one by its path prefix."""
     upstreams = []
     for component in edition.of_profile(tenant.profile):
-        row = published(tenant, component, component.ports[0].name) if component.kind == "service" else None
+        reached = component.path is not None or component.name == edition.entry
+        row = published(tenant, component, component.ports[0].name) if reached else None
         if row is None:
             continue
         if component.name == edition.entry:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from looma_cli.model.edition import Edition
@@ -35,6 +36,15 @@ class Catalog(Protocol):
 
     def support_image(self, component: str, images: str) -> str:
         """Image reference of ``edge`` or ``init`` (components of no edition); ``images`` is registry or local."""
+        ...
+
+
+    def validate(self, path: Path) -> list[Any]:
+        """All that is wrong with one file, as problems with ``line``, ``message`` and ``file``; empty when sound."""
+        ...
+
+    def validate_all(self) -> list[Any]:
+        """The same for every file of the catalogue."""
         ...
 
 

@@ -39,4 +39,4 @@ class EdgeSpecification:
     image: str
     http_port: int
     https_port: int
-    memory_bytes: int = 128 * 1024 * 1024
+    memory_bytes: int = 512 * 1024 * 1024  # about 0.6 MiB for each tenant of ten services, and 20 MiB

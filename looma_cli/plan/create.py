@@ -118,7 +118,7 @@ def start_steps(tenant: Tenant, before: str, edge_image: str, *, new_route: bool
         steps.append(CreateLayer(name, "app", app, host).planned("while the datastores start"))
     return [
         *steps,
-        EnsureEdge(name, host, edge_image).planned("every tenant is reached through it"),
+        EnsureEdge(name, host, edge_image, new_route).planned("every tenant is reached through it"),
         AwaitHealthy(name, "data", host).planned("services need their datastores"),
         StartLayer(name, "app", app, host, before).planned("datastores are healthy"),
         AwaitHealthy(name, "app", host).planned("no route before health"),

@@ -10,7 +10,7 @@ from looma_cli.model.tenant import Tenant
 from looma_cli.plan.create import Held, components_of, image_references, reserve_edge, start_steps
 from looma_cli.plan.observation import HostObservation, Limits
 from looma_cli.steps.layers import PullImages, RemoveLayer, RenderStack, SettleFiles, StopLayer
-from looma_cli.steps.routes import ApplyRoute, DrainEdge, EnsureEdge, ReleaseEdge, RemoveRoute, SetRouteMode
+from looma_cli.steps.routes import ApplyRoute, DrainEdge, EnsureEdge, PutBackRoute, ReleaseEdge, RemoveRoute, SetRouteMode
 from looma_cli.steps.tenants import ForgetTenant, SetStatus
 
 
@@ -38,12 +38,14 @@ def plan_start(
     before = "stopped" if tenant.status in ("stopped", "running") else "absent"
     layers = [["data", tenant.data_generation], ["app", tenant.app_generation]]
     references = [*image_references(tenant, components_of(edition, tenant.profile), edition, registry), *support_images]
+    routed = tenant.status != "created"
     steps = [
+        *([PutBackRoute(tenant.name, tenant.host).planned("for the way back")] if routed else []),
         SetStatus(tenant.name, "provisioning", tenant.status).planned("start asked for"),
         RenderStack(tenant.name, layers, False, seen.start_interval).planned("templates or settings may have changed"),
         *reserve_edge(tenant.name, tenant.host, held, held.ports | seen.listening, limits),
         PullImages(tenant.name, tenant.host, references, tenant.images == "local").planned("the stack's images"),
-        *start_steps(tenant, before, edge_image, new_route=tenant.status == "created"),
+        *start_steps(tenant, before, edge_image, new_route=not routed),
         SettleFiles(tenant.name).planned("the old files are not needed any more"),
         SetStatus(tenant.name, "running", "provisioning").planned("everything answers"),
     ]

@@ -19,12 +19,13 @@ ROUTE_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class EnsureEdge(WorldStep):
-    """The host's edge runs. It stays on an undo: other tenants may be routed by it (ReleaseEdge removes an unused one)."""
+    """The host's edge runs. Undo removes it only if this tenant is ``new`` to it and nobody else needs it."""
 
     name = "ensure-edge"
     tenant: str
     host: str
     image: str
+    new: bool = False
 
     def title(self) -> str:
         return "Have the edge running"
@@ -38,7 +39,7 @@ class EnsureEdge(WorldStep):
         return ""
 
     def undo(self, world: World, progress: Progress) -> str:
-        return ReleaseEdge(self.tenant, self.host).do(world, progress)
+        return ReleaseEdge(self.tenant, self.host).do(world, progress) if self.new else ""
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,8 @@ class PutBackRoute(WorldStep):
         return ""
 
     def undo(self, world: World, progress: Progress) -> str:
-        apply_route(world, self.tenant, self.host)
+        if world.edge(self.host).running():
+            apply_route(world, self.tenant, self.host)
         return ""
 
 
@@ -128,11 +130,16 @@ class SetRouteMode(WorldStep):
         return f"Set the route to {self.mode}"
 
     def do(self, world: World, progress: Progress) -> str:
-        world.edge(self.host).set_mode(self.tenant, self.mode)
-        return ""
+        return self._set(world, self.mode)
 
     def undo(self, world: World, progress: Progress) -> str:
-        world.edge(self.host).set_mode(self.tenant, self.previous)
+        return self._set(world, self.previous)
+
+    def _set(self, world: World, mode: str) -> str:
+        edge = world.edge(self.host)
+        if self.mode == "stopped" and self.tenant not in edge.routes():
+            return "no route"  # a lost edge must not keep a tenant from being stopped, nor that stop from being undone
+        edge.set_mode(self.tenant, mode)
         return ""
 
 

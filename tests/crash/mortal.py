@@ -1,0 +1,166 @@
+"""A process that can be killed between any two of its deeds: commits of its state, deeds of the engine, calls of the edge.
+
+``Mortal`` counts those deeds on a Machine and raises ``Killed`` after the chosen one. From then on the "process" can do nothing more: not
+even release its lease, just as after a real SIGKILL. ``reborn`` is the same machine with a new process.
+"""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from looma_cli.adapters.leases import LinuxLeases
+from looma_cli.model.operation import Holder, Lease
+from looma_cli.model.world import World
+from looma_cli.wiring import Looma
+from tests.factories import make_edition
+from tests.fakes.clock import FakeClock
+from tests.fakes.failing import Killed
+from tests.worlds import Machine
+
+NO_PROCESS = 5_000_000  # above any pid that Linux gives (PID_MAX_LIMIT is 4,194,304)
+
+
+class SmallCatalog:
+    """One edition of four components, so that every boundary can be walked in seconds."""
+
+    def __init__(self) -> None:
+        self._edition = make_edition()
+
+    def names(self) -> list[str]:
+        return [self._edition.name]
+
+    def editions(self) -> list[Any]:
+        return [self._edition]
+
+    def edition(self, name: str) -> Any:
+        assert name == self._edition.name
+        return self._edition
+
+    def support_image(self, component: str, images: str) -> str:
+        return f"looma/{component}:test"
+
+
+class Death:
+    """Counts deeds; the ``at``-th is the last one."""
+
+    def __init__(self, at: int | None) -> None:
+        self.at = at
+        self.deeds = 0
+
+    @property
+    def dead(self) -> bool:
+        return self.at is not None and self.deeds >= self.at
+
+    def before(self) -> None:
+        if self.dead:
+            raise Killed
+
+    def after(self) -> None:
+        self.deeds += 1
+        self.before()
+
+
+class MortalStore:
+    def __init__(self, store: Any, death: Death) -> None:
+        self._store = store
+        self._death = death
+        self.url = store.url
+
+    @contextmanager
+    def read(self) -> Iterator[Any]:
+        self._death.before()
+        with self._store.read() as state:
+            yield state
+
+    @contextmanager
+    def write(self) -> Iterator[Any]:
+        self._death.before()
+        with self._store.write() as state:
+            yield state
+        self._death.after()
+
+
+class MortalAdapter:
+    """Passes every call on; a changing one is a deed."""
+
+    LOOKING = ("information", "workloads", "volumes", "networks", "published_ports", "missing_images", "logs", "running", "routes")
+
+    def __init__(self, adapter: Any, death: Death) -> None:
+        self._adapter = adapter
+        self._death = death
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._adapter, name)
+        if not callable(method):
+            return method
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            self._death.before()
+            answer = method(*arguments, **options)
+            if name not in self.LOOKING:
+                self._death.after()
+            return answer
+
+        return call
+
+
+class ProcessLeases(LinuxLeases):
+    """Leases of one make-believe process; its pid belongs to nobody, so only ``living`` says who is alive."""
+
+    def __init__(self, store: Any, clock: Any, pid: int) -> None:
+        super().__init__(store, clock)
+        self._pid = pid
+
+    def me(self) -> Holder:
+        return replace(super().me(), pid=self._pid, process_started=self._pid)
+
+    def alive(self, lease: Lease) -> bool:
+        return lease.holder.pid == self._pid
+
+
+class Mortal(Machine):
+    """A machine whose current process dies after a number of deeds (None: it lives)."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(home, catalog=SmallCatalog())
+        self.death = Death(None)
+        self.prepared: set[str] = set()  # operations before the one that is killed
+        self._processes = 0
+
+    def copy(self, home: Path) -> Mortal:
+        """The same machine once more: its home on disk, its engine and its edge."""
+        shutil.copytree(self.home, home)
+        other = Mortal(home)
+        other.clock = FakeClock(self.clock.now())
+        daemon = copy.deepcopy(self.daemon)
+        for adapter in (other.engine, other.edge, other.host):
+            adapter.daemon = daemon
+        other.daemon = daemon
+        other.edge.volume = copy.deepcopy(self.edge.volume)
+        other.edge.specification = self.edge.specification
+        other._processes = self._processes
+        return other
+
+    def process(self, at: int | None = None) -> Looma:
+        """A new process on the same machine."""
+        self.death = Death(at)
+        self._processes += 1
+        self.edge = self.edge.again()
+        return self.looma()
+
+    def world(self) -> World:
+        world = super().world()
+        store: Any = MortalStore(world.store, self.death)
+        return replace(
+            world,
+            store=store,
+            leases=ProcessLeases(store, self.clock, NO_PROCESS + self._processes),
+            engine=self._only_local(MortalAdapter(self.engine, self.death)),
+            edge=self._only_local(MortalAdapter(self.edge, self.death)),
+        )
