@@ -203,7 +203,21 @@ def audit(noun: Any) -> Document:
     return {"ok": noun.ok, "missing": [finding(each) for each in noun.missing], "unknown": [finding(each) for each in noun.unknown]}
 
 
+def _of_the_catalogue(name: str) -> Callable[[Any], Any]:
+    """Shapes of editions are the catalogue's own (``plan.editions``), imported when one is said."""
+
+    def shape(noun: Any) -> Any:
+        from looma_cli.plan import editions
+
+        return getattr(editions, name)(noun)
+
+    return shape
+
+
 _SHAPES: dict[str, Callable[[Any], Any]] = {
+    "Edition": _of_the_catalogue("edition_document"),
+    "EditionComparison": _of_the_catalogue("comparison_document"),
+    "Recommendation": _of_the_catalogue("recommendation_document"),
     "Tenant": tenant,
     "Allocation": port,
     "PortConflict": conflict,
