@@ -22,7 +22,7 @@ looma operation list --tenant acme --all""",
 def list_(
     session: Session,
     tenant: options.TenantOption = None,
-    all_: Annotated[bool, typer.Option("--all", "-a", help="Past operations too, not only unfinished ones.")] = False,
+    all_: Annotated[bool, typer.Option("-a", "--all", help="Past operations too, not only unfinished ones.")] = False,
 ) -> Listing:
     """List unfinished operations, the newest first."""
     empty = "There are no operations." if all_ else "No operation is unfinished."
@@ -44,14 +44,11 @@ def resume(session: Session, id: options.OperationId) -> Any:
     return session.looma.operations.resume(id, wait_seconds=session.wait_seconds)
 
 
-@noun.verb("rollback", changes=True, example="looma operation rollback op-1a2b3c4d5e --yes")
-def rollback(session: Session, id: options.OperationId, yes: options.Yes = False) -> Any:
-    """Undo what an interrupted or paused operation did, the newest step first."""
-    operation = session.looma.operations.show(id)
+@noun.verb("rollback", changes=True, example="looma operation rollback op-1a2b3c4d5e")
+def rollback(session: Session, id: options.OperationId, yes: options.Yes = False) -> Any:  # --yes: accepted, for scripts
+    """Undo what an interrupted or paused operation did, the newest step first. Never asks: it brings back what was."""
     if session.dry_run:
-        return remaining(operation, back=True)
-    done = sum(step.status not in ("todo", "undone") for step in operation.steps)
-    session.confirm(f"Undo {done} steps of {operation.kind} of {operation.tenant}?", yes)
+        return remaining(session.looma.operations.show(id), back=True)
     return session.looma.operations.rollback(id, wait_seconds=session.wait_seconds)
 
 
