@@ -299,6 +299,7 @@ ensure_image_tools() {
 # --- main -------------------------------------------------------------------------------------------------------------
 
 trap 'rm -rf "$scratch"' EXIT
+trap 'exit 1' HUP INT TERM
 for argument in "$@"; do
     case $argument in
         --images) images=yes ;;

@@ -89,7 +89,7 @@ class ImageBuilder:
                 self._docker.output("save", *references, to=file)
             partial.replace(path)
         except OSError as error:
-            raise CommandFailed(f"{path} cannot be written: {error.strerror}", "choose another place with --output") from error
+            raise CommandFailed(f"{path} cannot be written: {error.strerror}", "choose another place for it") from error
         finally:
             with suppress(OSError):
                 partial.unlink(missing_ok=True)

@@ -15,6 +15,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 if [ "$(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1)" -gt 1000000 ] 2>/dev/null; then TMPDIR=/dev/shm; fi
 scratch=$(mktemp -d -p "${TMPDIR:-/tmp}")
 trap 'rm -rf "$scratch"' EXIT
+trap 'exit 1' HUP INT TERM
 
 sources="deb $MIRROR $SUITE main"
 if [ -n "${SECURITY_MIRROR:-}" ]; then
