@@ -38,7 +38,7 @@ EDITION = {"metavar": "EDITION", "callback": checked(validation.edition_name), "
 
 Tenant = Annotated[str, typer.Argument(help="Name of the tenant.", **TENANT)]
 Edition = Annotated[str, typer.Argument(help=EDITION_HELP, **EDITION)]
-EditionOption = Annotated[str | None, typer.Option("--edition", "-e", help=EDITION_HELP, **EDITION)]
+EditionOption = Annotated[str | None, typer.Option("-e", "--edition", help=EDITION_HELP, **EDITION)]
 TenantOption = Annotated[str | None, typer.Option("--tenant", help="Only this tenant.", **TENANT)]
 Host = Annotated[
     str | None, typer.Option("--host", metavar="HOST", help="Host, by name.", callback=checked(validation.host_name), show_default=False)
@@ -53,7 +53,7 @@ Images = Annotated[
         "--images", help="Pull images (registry) or use the ones built here (local).", **one_of("--images", ("registry", "local"))
     ),
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Yes = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")]
 Service = Annotated[
     str | None,
     typer.Argument(metavar="SERVICE", help="Component of the stack.", callback=checked(validation.component_name), show_default=False),
@@ -73,8 +73,8 @@ OperationId = Annotated[
 Output = Annotated[
     str | None,
     typer.Option(
-        "--output",
         "-o",
+        "--output",
         metavar="table|json|yaml",
         help="How the result is printed.",
         autocompletion=completion.of(("table", "json", "yaml")),

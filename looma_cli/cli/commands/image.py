@@ -15,7 +15,7 @@ from looma_cli.model.operation import Plan
 
 noun = Noun("image", "List, build and carry the images that stacks need.")
 Bundle = Annotated[str, typer.Argument(metavar="FILE", help="A tar file.", callback=options.checked(validation.file_name))]
-EditionFilter = Annotated[str | None, typer.Option("--edition", "-e", help="Only what this edition needs.", **options.EDITION)]
+EditionFilter = Annotated[str | None, typer.Option("-e", "--edition", help="Only what this edition needs.", **options.EDITION)]
 
 
 @noun.verb(

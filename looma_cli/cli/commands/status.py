@@ -24,7 +24,7 @@ looma status --watch --interval 5s""",
 def status(
     session: Session,
     name: Annotated[str | None, typer.Argument(help="Only this tenant.", **options.TENANT)] = None,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Refresh in place until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("-w", "--watch", help="Refresh in place until Ctrl-C.")] = False,
     live: Annotated[bool, typer.Option("--live", help="Ask the hosts first instead of saying what is recorded.")] = False,
     interval: Interval = "2s",
 ) -> Any:

@@ -1,63 +1,29 @@
-"""``looma tenant create``, one or a whole file of them, and ``update``."""
+"""``looma tenant create``: one tenant, or a whole file of them."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from looma_cli.cli import options
+from looma_cli.cli.commands.tenant.arguments import (
+    Certificate,
+    DisplayName,
+    From,
+    Hostname,
+    Key,
+    Name,
+    NoStart,
+    Ports,
+    Release,
+    Settings,
+)
 from looma_cli.cli.commands.tenant.noun import noun
 from looma_cli.cli.documents import document
 from looma_cli.cli.failures import envelope, explain
 from looma_cli.cli.present import Listing, Page
-from looma_cli.cli.reading import POLICIES, batch, pem
-from looma_cli.cli.session import Session, only_one
+from looma_cli.cli.reading import batch, pem
+from looma_cli.cli.session import Session
 from looma_cli.errors import LoomaError, UsageError
-from looma_cli.model import validation
-from looma_cli.model.requests import UNSET, CreateRequest, UpdateRequest
-
-_TENANT = {**options.TENANT, "autocompletion": None}  # the name is a new one
-Name = Annotated[str | None, typer.Argument(help="Name of the new tenant. Not with --from.", **_TENANT)]
-Release = Annotated[
-    str | None,
-    typer.Option(
-        "--release",
-        metavar="RELEASE",
-        help="Release of the edition; the newest if not given.",
-        callback=options.checked(validation.release),
-    ),
-]
-Hostname = Annotated[
-    str | None,
-    typer.Option(
-        "--hostname", metavar="NAME", help="DNS name that routes to the tenant too.", callback=options.checked(validation.hostname)
-    ),
-]
-DisplayName = Annotated[
-    str | None,
-    typer.Option(
-        "--display-name", metavar="TEXT", help="The customer's name, for people.", callback=options.checked(validation.display_name)
-    ),
-]
-Ports = Annotated[
-    str | None,
-    typer.Option(
-        "--ports", help="Documented numbers or a block (auto), only documented ones, only a block.", **options.one_of("--ports", POLICIES)
-    ),
-]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help="Environment of every service; repeatable.", callback=options.checked(validation.setting)
-    ),
-]
-Certificate = Annotated[str | None, typer.Option("--tls-cert", metavar="FILE", help="The hostname's certificate, PEM.")]
-Key = Annotated[str | None, typer.Option("--tls-key", metavar="FILE", help="Its private key, PEM.")]
-NoStart = Annotated[bool, typer.Option("--no-start", help="Allocate and render only; needs no engine.")]
-From = Annotated[
-    str | None,
-    typer.Option("--from", metavar="FILE", help="Create every tenant of a YAML list or of JSON lines (- is standard input)."),
-]
+from looma_cli.model.requests import CreateRequest
 
 
 @noun.verb(
@@ -153,47 +119,3 @@ def _result(line: int, name: str, error: LoomaError | None, **done: Any) -> dict
     status = "failed" if error else "planned" if "plan" in done else done["tenant"].status
     shapes = {key: None if value is None else document(value).get("plan", document(value)) for key, value in done.items()}
     return {"line": line, "name": name, "status": status, **shapes, "error": envelope(explain(error))["error"] if error else None}
-
-
-@noun.verb(
-    "update",
-    changes=True,
-    example="""
-looma tenant update acme --set LOG_LEVEL=debug --unset TRACE
-looma tenant update acme --hostname crm.acme.example --tls-cert crm.pem --tls-key crm.key""",
-)
-def update(
-    session: Session,
-    name: options.Tenant,
-    hostname: Hostname = None,
-    no_hostname: Annotated[bool, typer.Option("--no-hostname", help="Take the hostname away.")] = False,
-    settings: Settings = None,
-    unset: Annotated[
-        list[str] | None,
-        typer.Option("--unset", metavar="KEY", help="Take a setting away; repeatable.", callback=options.checked(validation.setting_key)),
-    ] = None,
-    profile: options.Profile = None,
-    display_name: DisplayName = None,
-    tls_certificate: Certificate = None,
-    tls_key: Key = None,
-    no_tls: Annotated[bool, typer.Option("--no-tls", help="Take certificate and key away.")] = False,
-) -> Any:
-    """Apply a changed hostname, setting, profile or certificate, or an edited override.yaml, in place."""
-    only_one("--hostname and --no-hostname", hostname, no_hostname)
-    only_one("--tls-cert and --no-tls", tls_certificate, no_tls)
-    request = UpdateRequest(
-        name=name,
-        hostname=None if no_hostname else _or_unset(hostname),
-        settings=dict(settings or ()),
-        unset=tuple(unset or ()),
-        profile=_or_unset(profile),
-        display_name=_or_unset(display_name),
-        tls_certificate=None if no_tls else _or_unset(pem(tls_certificate, "CERTIFICATE")),
-        tls_key=None if no_tls else _or_unset(pem(tls_key, "PRIVATE KEY")),
-    )
-    tenant = session.looma.tenants.update(request, **session.change)
-    return tenant if session.dry_run else Page(tenant, "tenants.brief")
-
-
-def _or_unset(value: str | None) -> Any:
-    return UNSET if value is None else value

@@ -23,8 +23,8 @@ def logs(
     session: Session,
     name: options.Tenant,
     service: options.Service = None,
-    tail: Annotated[str | None, typer.Option("--tail", "-n", metavar="LINES", help="Only the last lines of each container.")] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines until Ctrl-C.")] = False,
+    tail: Annotated[str | None, typer.Option("-n", "--tail", metavar="LINES", help="Only the last lines of each container.")] = None,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on with new lines until Ctrl-C.")] = False,
     since: Annotated[str | None, typer.Option("--since", metavar="WHEN", help="A duration (10m) or a time (2026-01-31T08:00:00Z).")] = None,
 ) -> None:
     """Print the logs of one service, or of all with the service's name before each line.
