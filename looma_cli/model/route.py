@@ -40,3 +40,12 @@ class EdgeSpecification:
     http_port: int
     https_port: int
     memory_bytes: int = 512 * 1024 * 1024  # about 0.6 MiB for each tenant of ten services, and 20 MiB
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeRecord:
+    """What an edge remembers of itself, when the state that made it is lost."""
+
+    http_port: int
+    https_port: int
+    routes: tuple[Route, ...]  # by tenant

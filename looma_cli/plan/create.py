@@ -14,9 +14,10 @@ from looma_cli.model.tenant import LOOPBACK, Allocation, Certificate, LayerRefer
 from looma_cli.plan.observation import HostObservation, Limits
 from looma_cli.plan.ports import Chosen, choose_ports, free_port, wanted_ports
 from looma_cli.plan.subnets import choose_subnets
-from looma_cli.steps.layers import AwaitHealthy, CreateLayer, PullImages, RenderStack, SettleFiles, StartLayer
+from looma_cli.steps.layers import CreateLayer, PullImages, RenderStack, SettleFiles, StartLayer
 from looma_cli.steps.routes import ApplyRoute, CheckRoute, EnsureEdge
 from looma_cli.steps.tenants import ReserveEdgePorts, ReserveTenant, SetStatus
+from looma_cli.steps.waiting import AwaitHealthy
 
 EVERYWHERE = "0.0.0.0"
 EDGE = "edge"

@@ -15,9 +15,10 @@ from looma_cli.plan.create import Held, allocations_of, components_of, image_ref
 from looma_cli.plan.lifecycle import require
 from looma_cli.plan.observation import HostObservation, Limits
 from looma_cli.plan.ports import choose_ports, wanted_ports
-from looma_cli.steps.layers import AwaitHealthy, PullImages, PutBackLayer, RenderStack, SettleFiles, StartLayer
+from looma_cli.steps.layers import PullImages, PutBackLayer, RenderStack, SettleFiles, StartLayer
 from looma_cli.steps.routes import ApplyRoute, CheckRoute, PutBackRoute
 from looma_cli.steps.tenants import ChangeTenant, Reallocate
+from looma_cli.steps.waiting import AwaitHealthy
 
 
 def changed_fields(tenant: Tenant, request: UpdateRequest, certificate: Certificate | None) -> dict[str, Any]:

@@ -70,4 +70,4 @@ def read_step(name: str, params: Mapping[str, Any]) -> WorldStep | StateStep:
 
 
 def _load_all() -> None:
-    from looma_cli.steps import layers, routes, tenants  # noqa: F401  (importing registers the steps)
+    from looma_cli.steps import layers, routes, tenants, waiting  # noqa: F401  (importing registers the steps)

@@ -1,23 +1,18 @@
-"""Deeds on layers: render, pull, create, start, wait, stop, remove."""
+"""Deeds on layers: render, pull, create, start, stop, remove."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from looma_cli.errors import ImageUnavailable, LoomaError, RenderFailed, Unhealthy
-from looma_cli.model.layer import RenderedLayer, Workload
-from looma_cli.model.probing import probe_targets
+from looma_cli.errors import ImageUnavailable, RenderFailed
+from looma_cli.model.layer import RenderedLayer
 from looma_cli.model.protocols import State
 from looma_cli.model.render import RenderRequest
 from looma_cli.model.tenant import LayerReference, Tenant
 from looma_cli.model.world import World
 from looma_cli.steps.base import Progress, WorldStep
-
-START_INTERVAL_API = (1, 44)
-POLL_SECONDS = 0.15
-LOG_LINES = 8
+from looma_cli.steps.waiting import settle
 
 
 def manifest_name(layer: str, generation: int) -> str:
@@ -223,7 +218,7 @@ class PutBackLayer(WorldStep):
 
     def undo(self, world: World, progress: Progress) -> str:
         world.engine(self.host).start(load_layer(world, LayerReference(self.tenant, self.layer, self.generation)))
-        return ""
+        return settle(world, self.tenant, self.layer, self.host, progress)
 
 
 @dataclass(frozen=True)
@@ -245,7 +240,7 @@ class StopLayer(WorldStep):
 
     def undo(self, world: World, progress: Progress) -> str:
         world.engine(self.host).start(load_layer(world, LayerReference(self.tenant, self.layer, self.generation)))
-        return ""
+        return settle(world, self.tenant, self.layer, self.host, progress)
 
 
 @dataclass(frozen=True)
@@ -264,51 +259,3 @@ class RemoveLayer(WorldStep):
     def do(self, world: World, progress: Progress) -> str:
         world.engine(self.host).remove(LayerReference(self.tenant, self.layer, self.generation), volumes=True)
         return ""
-
-
-@dataclass(frozen=True)
-class AwaitHealthy(WorldStep):
-    """Wait until every component of a layer answers its probe. Fails at once for a container that ended or keeps restarting."""
-
-    name = "await-healthy"
-    tenant: str
-    layer: str
-    host: str
-
-    def title(self) -> str:
-        return f"Wait until the {self.layer} layer is healthy"
-
-    def do(self, world: World, progress: Progress) -> str:
-        with world.store.read() as state:
-            tenant = state.tenant(self.tenant)
-        engine, edition = world.engine(self.host), world.catalog.edition(tenant.edition)
-        targets = probe_targets(tenant, edition, world.access(self.host).reachable, self.layer)
-        deadline = world.clock.now().timestamp() + world.health_timeout
-        waiting = {target.component for target in targets}
-        while True:
-            results = world.health.probe([t for t in targets if t.component in waiting])
-            waiting -= {result.component for result in results if result.healthy}
-            progress(f"{len(targets) - len(waiting)} of {len(targets)} healthy")
-            if not waiting:
-                return f"{len(targets)} healthy"
-            workloads = [w for w in engine.workloads(self.tenant) if w.reference == tenant.layer(self.layer)]
-            _refuse_ended(engine.logs, [w for w in workloads if w.component in waiting])
-            if world.clock.now().timestamp() > deadline:
-                details = "; ".join(f"{r.component}: {r.detail}" for r in results if not r.healthy)
-                raise Unhealthy(f"not healthy after {world.health_timeout:.0f} s: {details}", f"looma tenant logs {self.tenant}")
-            world.clock.sleep(POLL_SECONDS)
-
-
-def _refuse_ended(logs: Callable[..., object], workloads: list[Workload]) -> None:
-    """Raise for a component that will not become healthy by waiting, with its last words."""
-    for workload in workloads:
-        ended = workload.state in ("exited", "dead") or workload.restarts >= 3
-        if not ended:
-            continue
-        try:
-            last = [str(line).rstrip() for line in logs(workload, tail=LOG_LINES, follow=False, since=None)]  # type: ignore[attr-defined]
-        except LoomaError:
-            last = []
-        reason = "ran out of memory" if workload.out_of_memory else f"ended with exit code {workload.exit_code}"
-        words = f": {last[-1]}" if last else ""
-        raise Unhealthy(f"{workload.component} {reason}{words}", "the whole log is in the error's details", log=last)

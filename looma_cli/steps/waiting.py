@@ -1,0 +1,89 @@
+"""Waiting until a layer is healthy: as a step, and after an undo that started a layer again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from looma_cli.errors import LoomaError, Unhealthy
+from looma_cli.model.layer import Workload
+from looma_cli.model.probing import probe_targets
+from looma_cli.model.world import World
+from looma_cli.steps.base import Progress, WorldStep
+
+POLL_SECONDS = 0.15
+LOG_LINES = 8
+MOST_RESTARTS = 3
+
+
+@dataclass(frozen=True)
+class AwaitHealthy(WorldStep):
+    """Wait until every component of a layer answers its probe. Fails at once for a container that ended or keeps restarting."""
+
+    name = "await-healthy"
+    tenant: str
+    layer: str
+    host: str
+
+    def title(self) -> str:
+        return f"Wait until the {self.layer} layer is healthy"
+
+    def do(self, world: World, progress: Progress) -> str:
+        return f"{wait_until_healthy(world, self.tenant, self.layer, self.host, progress)} healthy"
+
+
+def settle(world: World, tenant: str, layer: str, host: str, progress: Progress) -> str:
+    """Wait as far as it goes: a layer that was not healthy before an operation must not keep it from being undone."""
+    try:
+        wait_until_healthy(world, tenant, layer, host, progress)
+    except Unhealthy as error:
+        return error.message
+    return ""
+
+
+def wait_until_healthy(world: World, tenant_name: str, layer: str, host: str, progress: Progress) -> int:
+    """Number of components once all answer. Raises Unhealthy after ``health_timeout``, or at once where waiting cannot help."""
+    with world.store.read() as state:
+        tenant = state.tenant(tenant_name)
+    engine, edition = world.engine(host), world.catalog.edition(tenant.edition)
+    targets = probe_targets(tenant, edition, world.access(host).reachable, layer)
+    deadline = world.clock.now().timestamp() + world.health_timeout
+    waiting = {target.component for target in targets}
+    while True:
+        results = world.health.probe([target for target in targets if target.component in waiting])
+        waiting -= {result.component for result in results if result.healthy}
+        progress(f"{len(targets) - len(waiting)} of {len(targets)} healthy")
+        if not waiting:
+            return len(targets)
+        workloads = [w for w in engine.workloads(tenant_name) if w.reference == tenant.layer(layer) and w.component in waiting]
+        _refuse_ended(engine.logs, workloads)
+        if world.clock.now().timestamp() > deadline:
+            details = "; ".join(f"{result.component}: {result.detail}" for result in results if not result.healthy)
+            raise Unhealthy(f"not healthy after {world.health_timeout:.0f} s: {details}", f"looma tenant logs {tenant_name}")
+        world.clock.sleep(POLL_SECONDS)
+
+
+def _refuse_ended(logs: Callable[..., Iterable[str]], workloads: list[Workload]) -> None:
+    """Raise for a component that will not become healthy by waiting, with its last words."""
+    for workload in workloads:
+        if workload.state not in ("exited", "dead") and workload.restarts < MOST_RESTARTS:
+            continue
+        last = _last_words(logs, workload)
+        words = f": {last[-1]}" if last else ""
+        raise Unhealthy(f"{workload.component} {_how_it_ended(workload)}{words}", "looma operation show has more of its log", log=last)
+
+
+def _how_it_ended(workload: Workload) -> str:
+    if workload.out_of_memory:
+        return "ran out of memory"
+    if workload.exit_code is None:
+        return f"keeps restarting ({workload.restarts} times)"
+    return f"ended with exit code {workload.exit_code}"
+
+
+def _last_words(logs: Callable[..., Iterable[str]], workload: Workload) -> list[str]:
+    try:
+        lines = [line.rstrip() for line in logs(workload, tail=LOG_LINES, follow=False, since=None)]
+    except LoomaError:
+        return []
+    return [line for line in lines if line]
