@@ -26,7 +26,7 @@ class World:
 
     def run(self, deed: Callable[[Records], Awaitable[Result]], retries: int = 3, patience: float = 5) -> Result:
         async def prepared() -> Result:
-            records = Records(self.stores, retries=retries, patience=patience)
+            records = Records(self.stores, retries=retries, patience=patience, check_seconds=0.1, close_seconds=0.1)
             await records.prepare()
             self.journal.clear()
             return await deed(records)
@@ -164,7 +164,7 @@ def test_health_says_what_is_wrong_with_each_store(world: World) -> None:
 
 def test_a_store_that_does_not_answer_is_not_waited_for(world: World) -> None:
     world.third.delay = 60
-    assert world.run(lambda records: records.check())["third"] == "no answer in 2 s"
+    assert world.run(lambda records: records.check())["third"] == "no answer in 0.1 s"
 
 
 def test_until_the_tables_are_there_everything_is_refused(world: World) -> None:

@@ -29,9 +29,7 @@ def execute(command: str, settings: Settings) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    result = argparse.ArgumentParser(
-        prog="reference-service", description="A small real service over the datastores of a tenant."
-    )
+    result = argparse.ArgumentParser(prog="reference-service", description="A small real service over the datastores of a tenant.")
     result.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = result.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="migrate, then answer requests until SIGTERM")

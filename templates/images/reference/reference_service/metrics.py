@@ -16,9 +16,7 @@ class Metrics:
         ProcessCollector(registry=self._registry)
         self._requests = self._counter("requests", "Requests answered", "route", "method", "status")
         self._failures = self._counter("store_failures", "Requests and probes that a store failed", "store")
-        self._seconds = Histogram(
-            "looma_reference_request_seconds", "Time to answer", ["route"], buckets=BUCKETS, registry=self._registry
-        )
+        self._seconds = Histogram("looma_reference_request_seconds", "Time to answer", ["route"], buckets=BUCKETS, registry=self._registry)
         self._healthy = self._gauge("store_healthy", "1 if the store answered the last health check", "store")
         identity = self._gauge("info", "Always 1", "tenant", "edition", "service", "release")
         identity.labels(settings.tenant, settings.edition, settings.service, settings.release).set(1)

@@ -23,19 +23,28 @@ from .errors import NoStores, NotFound, StoresDisagree, StoresUnavailable, Store
 from .stores import Store
 from .validation import Record
 
-HEALTH_TIMEOUT = 2.0
-CLOSE_TIMEOUT = 1.5
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 
 class Records:
-    """`retries` more attempts follow a failed one, as long as no more than `patience` seconds have passed."""
+    """`retries` more attempts follow a failed one, as long as no more than `patience` seconds have passed. A health check
+    waits `check_seconds` for a store, the end of the service `close_seconds`."""
 
-    def __init__(self, stores: Sequence[Store], *, retries: int, patience: float) -> None:
+    def __init__(
+        self,
+        stores: Sequence[Store],
+        *,
+        retries: int,
+        patience: float,
+        check_seconds: float = 2,
+        close_seconds: float = 1.5,
+    ) -> None:
         self._stores = list(stores)
         self._retries = retries
         self._patience = patience
+        self._check_seconds = check_seconds
+        self._close_seconds = close_seconds
         self._pending = {store.name: "not migrated yet" for store in stores}
 
     @property
@@ -61,7 +70,7 @@ class Records:
         return await self._persist(self._count_all)
 
     async def check(self) -> dict[str, str | None]:
-        """What is wrong with each store, None if it answers. Never raises, never takes longer than HEALTH_TIMEOUT."""
+        """What is wrong with each store, None if it answers. Never raises, never takes longer than `check_seconds`."""
         return dict(zip(self.names, await asyncio.gather(*map(self._check_one, self._stores)), strict=True))
 
     async def prepare(self) -> None:
@@ -74,7 +83,7 @@ class Records:
         return dict(self._pending)
 
     async def close(self) -> None:
-        await asyncio.gather(*map(close_quietly, self._stores))
+        await asyncio.gather(*map(self._close_one, self._stores))
 
     async def _write_once(self, record: Record) -> None:
         self._require_prepared()
@@ -115,12 +124,12 @@ class Records:
         if store.name in self._pending:
             return self._pending[store.name]
         try:
-            async with asyncio.timeout(HEALTH_TIMEOUT):
+            async with asyncio.timeout(self._check_seconds):
                 await store.check()
         except StoreUnavailable as failure:
             return failure.reason
         except TimeoutError:
-            return f"no answer in {HEALTH_TIMEOUT:g} s"
+            return f"no answer in {self._check_seconds:g} s"
         return None
 
     async def _prepare_one(self, store: Store) -> None:
@@ -133,6 +142,14 @@ class Records:
                 await asyncio.sleep(pause)
         del self._pending[store.name]
         logger.info("%s: ready", store.name)
+
+    async def _close_one(self, store: Store) -> None:
+        """A store that cannot take leave must not keep the process from ending."""
+        try:
+            async with asyncio.timeout(self._close_seconds):
+                await store.close()
+        except (StoreUnavailable, TimeoutError) as failure:
+            logger.warning("%s: not closed in order: %s", store.name, failure)
 
     def _still_pending(self, store: str, reason: str) -> None:
         if self._pending[store] != reason:
@@ -170,12 +187,3 @@ def agreed(key: str, values: dict[str, str | None]) -> dict[str, str]:
     if len(present) < len(values) or len(set(present.values())) > 1:
         raise StoresDisagree(key, values)
     return present
-
-
-async def close_quietly(store: Store) -> None:
-    """A store that cannot say goodbye must not keep the process from ending."""
-    try:
-        async with asyncio.timeout(CLOSE_TIMEOUT):
-            await store.close()
-    except (StoreUnavailable, TimeoutError) as failure:
-        logger.warning("%s: not closed in order: %s", store.name, failure)

@@ -173,9 +173,7 @@ def split(kind: Kind, text: str) -> SplitResult:
     if not usable:
         raise ConfigurationError(f"{kind.variable}: expected {kind.example}")
     if url.password is not None:
-        raise ConfigurationError(
-            f"{kind.variable}: no password belongs in it; name its file in {kind.password_variable}"
-        )
+        raise ConfigurationError(f"{kind.variable}: no password belongs in it; name its file in {kind.password_variable}")
     return url
 
 
