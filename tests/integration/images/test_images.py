@@ -56,8 +56,11 @@ def test_no_program_of_an_image_gives_privileges(containers: Containers, referen
         ("looma/consul:1.8", 96, {}),
     ],
 )
-def test_a_server_runs_without_root_and_capabilities(containers: Containers, reference: str, memory_mib: int, options: dict) -> None:
-    container = containers.start(reference, memory_mib, **options)
+@pytest.mark.parametrize("writable", [{}, {"read_only": False, "tmpfs": {}}], ids=["read-only", "writable"])
+def test_a_server_runs_without_root_and_capabilities(
+    containers: Containers, reference: str, memory_mib: int, options: dict, writable: dict
+) -> None:
+    container = containers.start(reference, memory_mib, **options, **writable)
     assert process_status(container, "Uid").split()[0] != "0"
     assert int(process_status(container, "CapEff"), 16) == 0
     assert process_status(container, "NoNewPrivs") == "1"
