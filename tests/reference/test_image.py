@@ -93,7 +93,7 @@ def test_nothing_in_it_can_be_written(container: Container) -> None:
 def test_it_is_described(datastores: Datastores) -> None:
     image = datastores.engine.images.get(IMAGE)
     assert image.labels["org.opencontainers.image.version"] == "1.0.0"
-    assert image.labels["org.opencontainers.image.title"] == "looma reference service"
+    assert image.labels["org.opencontainers.image.title"] == "Reference service"
     assert image.attrs["Config"]["Cmd"] == ["reference-service", "serve"]
     assert image.attrs["Config"]["User"] == "10001:10001"
 
