@@ -7,7 +7,16 @@ TENANT=demo
 
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then BOLD='\033[1m' PLAIN='\033[0m'; else BOLD='' PLAIN=''; fi
 say() { printf '\n%s\n' "$*"; }
-run() { printf "\n${BOLD}\$ %s${PLAIN}\n" "$*"; "$@"; }
+
+# Echo a command as one could type it, then run it.
+run() {
+    line=
+    for word in "$@"; do
+        case $word in *[!A-Za-z0-9_./:=@%+,-]*) line="$line '$word'" ;; *) line="$line $word" ;; esac
+    done
+    printf "\n${BOLD}\$%s${PLAIN}\n" "$line"
+    "$@"
+}
 
 # The provider's registry is used where it answers; everywhere else the local set is built on the spot.
 choose_images() {
