@@ -19,9 +19,16 @@ run() {
 }
 
 # The provider's registry is used where it answers; everywhere else the local set is built on the spot.
+registry_answers() {
+    [ -n "${LOOMA_REGISTRY:-}" ] || return 1
+    reference=$(looma image list --edition basic --profile lite --images registry -o json | python -c '
+import json, sys
+print(next(i["reference"] for i in json.load(sys.stdin)["images"] if "basic/basic-server" in i["needed_by"]))')
+    timeout 60 docker pull -q "$reference" >/dev/null 2>&1
+}
+
 choose_images() {
-    if [ "${LOOMA_IMAGES:-}" = registry ]; then return; fi
-    if [ -n "${LOOMA_REGISTRY:-}" ] && LOOMA_IMAGES=registry timeout 60 docker pull -q "$LOOMA_REGISTRY/basic-basic-server:1.0.0" >/dev/null 2>&1; then
+    if [ "${LOOMA_IMAGES:-}" = registry ] || registry_answers; then
         export LOOMA_IMAGES=registry
         return
     fi
