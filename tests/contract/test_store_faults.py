@@ -271,7 +271,7 @@ def test_a_database_of_another_program_or_a_lock_is_said(postgresql_server: obje
     holder, waiter = database.store(), database.store(busy_seconds=0.3)
     with holder.write():
         assert "is locked by another session" in refusal(waiter).message
-    with holder.connection() as connection, connection.execution_options(isolation_level="AUTOCOMMIT"):
+    with holder.connection() as connection:
         connection.exec_driver_sql("DROP TABLE installation")
     assert "is not a state of looma" in refusal(database.store()).message
     database.close()

@@ -88,7 +88,7 @@ def test_the_constraint_stands_behind_the_check(filled: DatabaseStore) -> None:
     copy = f"INSERT INTO allocations ({columns}) SELECT {columns} FROM allocations"
 
     def insert_again() -> None:
-        with filled.connection() as connection, connection.execution_options(looma_read_only=False).begin():
+        with filled.connection() as connection:
             connection.exec_driver_sql(copy)
 
     with pytest.raises(PortTaken):

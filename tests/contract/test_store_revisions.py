@@ -228,7 +228,7 @@ def test_a_newer_state_is_refused_and_left_alone(database: Database) -> None:
     with pytest.raises(StateTooNew, match=r"newer looma \(revision 0099, this one knows 0002\)") as caught, database.store().read():
         pytest.fail("a newer state was opened")
     assert "install the newer release" in caught.value.hint
-    with database_at(database.url).connect() as connection:
+    with database_at(database.url).reading() as connection:
         assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one() == "0099"
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, Float, Integer, TableClause, Text, column, table
+from sqlalchemy import JSON, BigInteger, Boolean, Float, Integer, TableClause, Text, column, table, text
 
 from looma_cli.adapters.database.types import FreeText, UtcDateTime
+from looma_cli.model.operation import OPEN_STATUSES
 
 _TYPES: dict[str, Any] = {
     "text": Text(),
@@ -22,6 +23,10 @@ _TYPES: dict[str, Any] = {
     "time": UtcDateTime(),
     "json": JSON(none_as_null=True),
 }
+
+
+# As the partial index says it, word for word: with parameters in their place SQLite would not use the index.
+IS_OPEN = text(f"status IN {OPEN_STATUSES!r}")
 
 
 def _table(name: str, columns: str) -> TableClause:

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from sqlalchemy import distinct
+
 from looma_cli.adapters.database.columns import STACK_FILES
 from looma_cli.adapters.database.section import Section
 
 
 class FileSection(Section):
     def file(self, tenant: str, name: str) -> str | None:
-        row = self._row([STACK_FILES.c.text], STACK_FILES.c.tenant == tenant, STACK_FILES.c.name == name)
-        return row[0] if row is not None else None
+        return next((row[0] for row in self._find((STACK_FILES.c.text,), tenant=tenant, name=name)), None)
 
     def file_names(self, tenant: str) -> list[str]:
-        return [row[0] for row in self._rows([STACK_FILES.c.name], STACK_FILES.c.tenant == tenant, order=STACK_FILES.c.name)]
+        return [row[0] for row in self._find((STACK_FILES.c.name,), (STACK_FILES.c.name,), tenant=tenant)]
+
+    def file_tenants(self) -> list[str]:
+        return [row[0] for row in self._rows([distinct(STACK_FILES.c.tenant)], order=STACK_FILES.c.tenant)]
 
     def save_file(self, tenant: str, name: str, text: str) -> None:
         row = {"tenant": tenant, "name": name, "text": text, "updated_at": self._clock.now()}
-        self._upsert(STACK_FILES, ("tenant", "name"), [row])
+        self._put(STACK_FILES, ("tenant", "name"), [row])
 
     def remove_file(self, tenant: str, name: str) -> None:
-        self._delete(STACK_FILES, STACK_FILES.c.tenant == tenant, STACK_FILES.c.name == name)
+        self._remove(STACK_FILES, tenant=tenant, name=name)
 
     def remove_files(self, tenant: str) -> None:
-        self._delete(STACK_FILES, STACK_FILES.c.tenant == tenant)
+        self._remove(STACK_FILES, tenant=tenant)

@@ -1,23 +1,27 @@
-"""Operations with their steps, and leases."""
+"""Operations with their steps, and leases.
+
+Two marks are on the disk before anything else happens: that a deed begins (without it, a power failure would leave an orphan that no
+rollback finds), and that an operation has ended (which a person was told). All others follow with the next of those; what is lost with
+them is done again, and every deed may run twice.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.exc import IntegrityError
 
 from looma_cli.adapters.database import rows
-from looma_cli.adapters.database.columns import LEASES, OPERATIONS, STEPS
+from looma_cli.adapters.database.columns import IS_OPEN, LEASES, OPERATIONS, STEPS
 from looma_cli.adapters.database.faults import violated
 from looma_cli.adapters.database.section import Section
 from looma_cli.errors import AlreadyExists, Conflict, Held, NotFound
-from looma_cli.model.operation import OPEN_STATUSES, Lease, Operation, StepRecord
+from looma_cli.model.operation import Lease, Operation, StepRecord
 
-IS_OPEN = OPERATIONS.c.status.in_(OPEN_STATUSES)
+OPEN_OF_TENANT = select(*rows.OPERATION_COLUMNS).where(OPERATIONS.c.tenant == bindparam("tenant"), IS_OPEN)
 NEWEST_FIRST = (OPERATIONS.c.started_at.desc(), OPERATIONS.c.id.desc())
 
 
@@ -26,11 +30,11 @@ class JournalSection(Section):
         """Raises Held when the tenant has an unfinished one, AlreadyExists for its id."""
         row = rows.operation_row(operation) | {"plan": rows.plan_json(operation.plan)}
         try:
-            with self._connection.begin_nested():
-                self._insert(OPERATIONS, [row])
+            with self._statement():
+                self._add(OPERATIONS, [row])
         except IntegrityError as error:
             raise self._refusal(operation, violated(error)) from error
-        self._insert(STEPS, [rows.step_row(operation.id, position, step) for position, step in enumerate(operation.steps)])
+        self._add(STEPS, [rows.step_row(operation.id, position, step) for position, step in enumerate(operation.steps)])
 
     def _refusal(self, operation: Operation, constraint: str) -> Conflict:
         if constraint == "operations.id":
@@ -49,64 +53,64 @@ class JournalSection(Section):
         )
 
     def operation(self, id: str) -> Operation:
-        found = self._operations((OPERATIONS.c.id == id,), None)
+        found = self._find(rows.OPERATION_COLUMNS, id=id)
         if not found:
             raise no_operation(id)
-        return found[0]
+        return self._with_steps(found[0])
 
     def operations(self, *, tenant: str | None = None, open_only: bool = False, limit: int | None = None) -> list[Operation]:
         """Newest first; two queries, however many there are."""
-        where: list[ColumnElement[bool]] = [IS_OPEN] if open_only else []
-        if tenant is not None:
-            where.append(OPERATIONS.c.tenant == tenant)
-        return self._operations(where, limit)
+        of_tenant = (OPERATIONS.c.tenant == tenant,) if tenant is not None else ()
+        of_status = (IS_OPEN,) if open_only else ()
+        chosen = select(*rows.OPERATION_COLUMNS).where(*of_tenant, *of_status).order_by(*NEWEST_FIRST).limit(limit)
+        ids = chosen.with_only_columns(OPERATIONS.c.id)
+        of_chosen = select(*rows.STEP_COLUMNS).where(STEPS.c.operation.in_(ids)).order_by(STEPS.c.operation, STEPS.c.position)
+        steps: defaultdict[str, list[StepRecord]] = defaultdict(list)
+        for row in self._connection.execute(of_chosen):
+            steps[row[0]].append(rows.step(row[1:]))
+        return [rows.operation(row._mapping, steps[row.id]) for row in self._connection.execute(chosen)]
 
     def open_operation(self, tenant: str) -> Operation | None:
-        found = self._operations((OPERATIONS.c.tenant == tenant, IS_OPEN), None)
-        return found[0] if found else None
+        row = self._connection.execute(OPEN_OF_TENANT, {"tenant": tenant}).first()
+        return None if row is None else self._with_steps(row)
 
-    def _operations(self, where: Iterable[ColumnElement[bool]], limit: int | None) -> list[Operation]:
-        chosen = select(*rows.OPERATION_COLUMNS).where(*where).order_by(*NEWEST_FIRST).limit(limit)
-        found = self._connection.execute(chosen).all()
-        ids = select(OPERATIONS.c.id).where(*where).order_by(*NEWEST_FIRST).limit(limit)
-        steps: defaultdict[str, list[StepRecord]] = defaultdict(list)
-        if found:
-            for row in self._rows(rows.STEP_COLUMNS, STEPS.c.operation.in_(ids), order=(STEPS.c.operation, STEPS.c.position)):
-                steps[row[0]].append(rows.step(row[1:]))
-        return [rows.operation(row._mapping, steps[row.id]) for row in found]
+    def _with_steps(self, row: Row[Any]) -> Operation:
+        found = self._find(rows.STEP_COLUMNS, (STEPS.c.position,), operation=row.id)
+        return rows.operation(row._mapping, (rows.step(step[1:]) for step in found))
 
     def save_operation(self, operation: Operation) -> None:
         """Everything but the plan and the steps. Raises NotFound; Held when it would open again beside another."""
         row = rows.operation_row(operation)
         try:
-            with self._connection.begin_nested():
-                changed = self._update(OPERATIONS, row, OPERATIONS.c.id == operation.id)
+            with self._statement():
+                changed = self._change(OPERATIONS, row, id=operation.id)
         except IntegrityError as error:
             raise self._refusal(operation, violated(error)) from error
         if not changed:
             raise no_operation(operation.id)
+        self.durable |= operation.status not in ("pending", "running")
 
     def mark_step(
         self, id: str, index: int, status: str, *, at: datetime | None = None, duration_ms: int | None = None, detail: str = ""
     ) -> None:
         """Sets what is given, keeps what is not. Raises NotFound for a step that the operation does not have."""
+        self.durable |= status in ("started", "undoing")
         given: dict[str, Any] = {"status": status, "started_at": at, "duration_ms": duration_ms, "detail": detail or None}
         values = {name: value for name, value in given.items() if value is not None}
-        if not self._update(STEPS, values, STEPS.c.operation == id, STEPS.c.position == index):
+        if not self._change(STEPS, values, operation=id, position=index):
             raise NotFound(f"operation {id} has no step {index}", "looma operation show lists its steps", operation=id)
 
     def lease(self, resource: str) -> Lease | None:
-        row = self._row(rows.LEASE_COLUMNS, LEASES.c.resource == resource)
-        return rows.lease(row) if row is not None else None
+        return next((rows.lease(row) for row in self._find(rows.LEASE_COLUMNS, resource=resource)), None)
 
     def leases(self) -> list[Lease]:
-        return [rows.lease(row) for row in self._rows(rows.LEASE_COLUMNS, order=LEASES.c.resource)]
+        return [rows.lease(row) for row in self._find(rows.LEASE_COLUMNS, (LEASES.c.resource,))]
 
     def save_lease(self, lease: Lease) -> None:
-        self._upsert(LEASES, ("resource",), [rows.lease_row(lease)])
+        self._put(LEASES, ("resource",), [rows.lease_row(lease)])
 
     def remove_lease(self, resource: str) -> None:
-        self._delete(LEASES, LEASES.c.resource == resource)
+        self._remove(LEASES, resource=resource)
 
 
 def no_operation(id: str) -> NotFound:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from sqlalchemy import URL, Connection, create_engine, text
@@ -12,8 +12,6 @@ from looma_cli.adapters.database import faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from sqlalchemy import RootTransaction
 
 LOCK = 0x6C6F6F6D61  # "looma"
 CONNECT_SECONDS = 10
@@ -24,29 +22,30 @@ class PostgresqlDatabase:
         self.url = self.place = url.set(drivername="postgresql").render_as_string(hide_password=True)
         options = f"-c timezone=UTC -c lock_timeout={int(busy_seconds * 1000)} -c client_min_messages=warning"
         arguments = {"connect_timeout": CONNECT_SECONDS, "options": options, "application_name": "looma"}
-        self._engine = create_engine(url.set(drivername="postgresql+psycopg"), connect_args=arguments, max_overflow=-1)
-
-    def connect(self) -> Connection:
-        return self._engine.connect()
+        engine = create_engine(url.set(drivername="postgresql+psycopg"), connect_args=arguments, max_overflow=-1)
+        self._reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        # READ COMMITTED: under REPEATABLE READ the snapshot would be older than the lock.
+        self._writer = engine.execution_options(isolation_level="READ COMMITTED")
 
     def close(self) -> None:
-        self._engine.dispose()
+        self._reader.dispose()  # its pool is the writer's too
 
-    def begin_read(self, connection: Connection) -> RootTransaction:
-        return connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True).begin()
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        with self._reader.connect() as connection, connection.begin():
+            yield connection
 
-    def begin_write(self, connection: Connection) -> RootTransaction:
-        """READ COMMITTED: under REPEATABLE READ the snapshot would be older than the lock."""
-        transaction = connection.execution_options(isolation_level="READ COMMITTED").begin()
-        try:
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        with self._writer.connect() as connection, connection.begin():
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-        except BaseException:
-            transaction.rollback()
-            raise
-        return transaction
+            yield connection
+
+    def synchronise(self) -> None:
+        """PostgreSQL itself keeps every commit (``synchronous_commit``)."""
 
     def exists(self) -> bool:
-        with self.connect() as connection:
+        with self.reading() as connection:
             return self._has(connection, "alembic_version") or self._has(connection, "tenants")
 
     def revision(self, connection: Connection) -> str | None:
@@ -62,14 +61,12 @@ class PostgresqlDatabase:
 
     def create(self, fill: Callable[[Connection], None]) -> None:
         """In one transaction, by one session at a time; another may have been first."""
-        with self.connect() as connection, self.begin_write(connection):
+        with self.writing() as connection:
             if not self._has(connection, "alembic_version"):
                 fill(connection)
 
-    @contextmanager
-    def migrating(self) -> Iterator[Connection]:
-        with self.connect() as connection, self.begin_write(connection):
-            yield connection
+    def migrating(self) -> AbstractContextManager[Connection]:
+        return self.writing()
 
     def copy(self, connection: Connection, name: str) -> str:
         """A schema with a copy of every table, in the migration's own transaction. Returns its name."""

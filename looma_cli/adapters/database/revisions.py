@@ -35,7 +35,7 @@ def ensure_current(database: SqliteDatabase | PostgresqlDatabase, clock: Clock) 
     """The schema is of this release afterwards. Raises StateTooNew, StateUnusable."""
     if not database.exists():
         database.create(lambda connection: create(connection, clock))
-    with database.connect() as connection:
+    with database.reading() as connection:
         revision = database.revision(connection)
     if revision == HEAD:
         return None

@@ -28,13 +28,13 @@ HOLDER_FIELDS = ("owner", "machine", "pid", "process_started")
 LEASE_FIELDS = ("operation", "why", "acquired_at", "expires_at", "child", "child_started")
 HEALTH_FIELDS = ("component", "kind", "state", "healthy", "latency_ms", "detail")
 
-TENANT_COLUMNS = [TENANTS.c[name] for name in (*TENANT_FIELDS, "certificate", "sealed_key")]
-ALLOCATION_COLUMNS = [ALLOCATIONS.c[name] for name in ALLOCATION_FIELDS]
-SUBNET_COLUMNS = [SUBNETS.c[name] for name in SUBNET_FIELDS]
-OPERATION_COLUMNS = [OPERATIONS.c[name] for name in (*OPERATION_FIELDS, "plan")]
-STEP_COLUMNS = [STEPS.c[name] for name in ("operation", *STEP_FIELDS)]
-LEASE_COLUMNS = [LEASES.c[name] for name in ("resource", *HOLDER_FIELDS, *LEASE_FIELDS)]
-HEALTH_COLUMNS = [HEALTH.c[name] for name in HEALTH_FIELDS]
+TENANT_COLUMNS = tuple(TENANTS.c[name] for name in (*TENANT_FIELDS, "certificate", "sealed_key"))
+ALLOCATION_COLUMNS = tuple(ALLOCATIONS.c[name] for name in ALLOCATION_FIELDS)
+SUBNET_COLUMNS = tuple(SUBNETS.c[name] for name in SUBNET_FIELDS)
+OPERATION_COLUMNS = tuple(OPERATIONS.c[name] for name in (*OPERATION_FIELDS, "plan"))
+STEP_COLUMNS = tuple(STEPS.c[name] for name in ("operation", *STEP_FIELDS))
+LEASE_COLUMNS = tuple(LEASES.c[name] for name in ("resource", *HOLDER_FIELDS, *LEASE_FIELDS))
+HEALTH_COLUMNS = tuple(HEALTH.c[name] for name in HEALTH_FIELDS)
 
 
 def _pick(noun: object, names: Iterable[str]) -> dict[str, Any]:

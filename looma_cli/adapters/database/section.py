@@ -2,56 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import TableClause, delete, insert, select, update
-
+from looma_cli.adapters.database import statements
 from looma_cli.errors import NotFound
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import Connection, Row, Select, TableClause
 
+    from looma_cli.adapters.database.statements import Columns, Names
     from looma_cli.model.protocols import Clock
 
 
 class Section:
-    """``clock`` judges what has expired."""
+    """``clock`` judges what has expired. ``durable`` is set by what must survive a power failure once it has returned."""
+
+    durable = False
 
     def __init__(self, connection: Connection, clock: Clock) -> None:
         self._connection = connection
         self._clock = clock
 
-    def _rows(self, columns: Iterable[ColumnElement[Any]], *where: ColumnElement[bool], order: Any = ()) -> Iterator[Any]:
-        """Plain rows, read in one go."""
-        order = order if isinstance(order, tuple) else (order,)
-        return iter(self._connection.execute(select(*columns).where(*where).order_by(*order)).all())
+    def _find(self, columns: Columns, order: Columns = (), **equal: Any) -> Sequence[Row[Any]]:
+        """Plain rows; a condition that is None is none."""
+        given = {name: value for name, value in equal.items() if value is not None}
+        return self._connection.execute(statements.find(columns, order, tuple(given)), statements.of(given)).all()
 
-    def _row(self, columns: Iterable[ColumnElement[Any]], *where: ColumnElement[bool]) -> Any | None:
-        return self._connection.execute(select(*columns).where(*where)).first()
+    def _tuples(self, statement: Select[Any], parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+        """The driver's own rows, for thousands of them: only of columns that are stored as they are used (text and numbers)."""
+        return self._connection.execute(statement, parameters).cursor.fetchall()  # type: ignore[union-attr]
 
-    def _insert(self, table: TableClause, rows: list[dict[str, Any]]) -> None:
+    def _add(self, table: TableClause, rows: list[dict[str, Any]]) -> None:
         """One executemany; no rows are no statement."""
         if rows:
-            self._connection.execute(insert(table), rows)
+            self._connection.execute(statements.add(table), rows)
 
-    def _delete(self, table: TableClause, *where: ColumnElement[bool]) -> None:
-        self._connection.execute(delete(table).where(*where))
+    def _put(self, table: TableClause, keys: Names, rows: list[dict[str, Any]]) -> None:
+        """Add, or replace those with the same ``keys``."""
+        if rows:
+            self._connection.execute(statements.put(self._connection.dialect.name, table, keys, tuple(rows[0])), rows)
 
-    def _upsert(self, table: TableClause, keys: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
-        """Insert, or replace every other column of the row with the same ``keys`` (the primary key)."""
-        if not rows:
-            return
-        if self._connection.dialect.name == "postgresql":
-            from sqlalchemy.dialects.postgresql import insert as dialect_insert
-        else:
-            from sqlalchemy.dialects.sqlite import insert as dialect_insert  # type: ignore[assignment]
-        statement = dialect_insert(table)
-        changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-        self._connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), rows)
+    def _change(self, table: TableClause, values: dict[str, Any], **equal: Any) -> int:
+        """How many rows were changed."""
+        statement = statements.change(table, tuple(values), tuple(equal))
+        return self._connection.execute(statement, values | statements.of(equal)).rowcount
 
-    def _update(self, table: TableClause, values: Mapping[str, Any], *where: ColumnElement[bool]) -> int:
-        return self._connection.execute(update(table).where(*where).values(**values)).rowcount
+    def _remove(self, table: TableClause, **equal: Any) -> None:
+        self._connection.execute(statements.remove(table, tuple(equal)), statements.of(equal))
+
+    def _statement(self) -> AbstractContextManager[Any]:
+        """What fails within leaves the transaction usable: SQLite sees to that itself, PostgreSQL needs a savepoint."""
+        return nullcontext() if self._connection.dialect.name == "sqlite" else self._connection.begin_nested()
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """While many nouns are built, and none of them is garbage: the collector would walk over all of them again and again, for a quarter
+    of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def no_tenant(name: str) -> NotFound:

@@ -1,7 +1,9 @@
 """The state in one SQLite file: WAL, so that readers and the one writer do not wait for each other.
 
-``synchronous`` is FULL: with NORMAL a power failure may take back the last commits, and a step's mark that is taken back after its
-deed was done leaves an orphan that no rollback would find. One fsync per commit costs about a millisecond.
+``synchronous`` is NORMAL: a power failure leaves the state whole, but may take back the last commits. Where one must not be taken back
+(``Section.durable``) the log is synchronised here, as FULL would do after every commit; a commit is whole in the log or not in it, and
+nothing later is without what came before. One fsync costs a millisecond or more: a ``tenant create`` has about ten commits, of which
+few need it.
 """
 
 from __future__ import annotations
@@ -29,8 +31,6 @@ if TYPE_CHECKING:
 
     from looma_cli.errors import StateUnusable
 
-READ_ONLY = "looma_read_only"
-
 
 class SqliteDatabase:
     def __init__(self, path: Path, busy_seconds: float) -> None:
@@ -38,35 +38,42 @@ class SqliteDatabase:
         self.place = str(path)
         self.url = f"sqlite:///{path}"
         self._busy_seconds = busy_seconds
-        self._engine = self._new_engine(foreign_keys=True)
+        self._folder_synchronised = False
+        self._reader = self._new_engine("PRAGMA query_only = ON", begin="BEGIN")
+        self._writer = self._new_engine("PRAGMA foreign_keys = ON", begin="BEGIN IMMEDIATE")
 
-    def _new_engine(self, *, foreign_keys: bool) -> Engine:
-        """``mode=rw``: only ``create`` makes a file. Foreign keys are off while tables are rebuilt by a migration."""
+    def _new_engine(self, pragma: str, *, begin: str) -> Engine:
+        """``mode=rw``: only ``create`` makes a file. Python's driver keeps out of transactions (``isolation_level=None``)."""
 
         def connect() -> sqlite3.Connection:
             uri = f"{self.path.as_uri()}?mode=rw"
             connection = sqlite3.connect(uri, uri=True, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False)
-            connection.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
-            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(pragma)
             return connection
 
         engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool, max_overflow=-1)
-        event.listen(engine, "begin", _begin)
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
         return engine
 
-    def connect(self) -> Connection:
-        return self._engine.connect()
-
     def close(self) -> None:
-        self._engine.dispose()
+        self._reader.dispose()
+        self._writer.dispose()
 
-    def begin_read(self, connection: Connection) -> RootTransaction:
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
         """A snapshot; whoever writes in it all the same is refused."""
-        return connection.execution_options(**{READ_ONLY: True}).begin()
+        with self._reader.connect() as connection, connection.begin():
+            yield connection
 
-    def begin_write(self, connection: Connection) -> RootTransaction:
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Alone from its start; commits at its end."""
+        with self._writer.connect() as connection, self._begin(connection):
+            yield connection
+
+    def _begin(self, connection: Connection) -> RootTransaction:
         """SQLite itself waits for other writers; where it gives up early (recovery of the log), it is asked again."""
-        connection = connection.execution_options(**{READ_ONLY: False})
         started = time.monotonic()
         try:
             return connection.begin()
@@ -75,6 +82,18 @@ class SqliteDatabase:
             if not faults.is_busy(error) or left <= 0:
                 raise
             return _begin_again(connection, left)
+
+    def synchronise(self) -> None:
+        """Everything committed so far is on the disk afterwards."""
+        try:
+            _synchronise(self.path.with_name(f"{self.path.name}-wal"), os.O_RDONLY)
+            if not self._folder_synchronised:
+                synchronise(self.path.parent)
+                self._folder_synchronised = True
+        except FileNotFoundError:
+            return  # the log was written into the file, and both were synchronised by SQLite, when its last user closed it
+        except OSError as error:
+            raise self._unusable(error) from error
 
     def revision(self, connection: Connection) -> str | None:
         """None when there is no file, or an empty one. Raises StateUnusable for what is not a state of looma."""
@@ -112,10 +131,10 @@ class SqliteDatabase:
         os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         fresh = SqliteDatabase(unfinished, self._busy_seconds)
         try:
-            with fresh.connect() as connection:
-                _raw(connection).execute("PRAGMA journal_mode = WAL")
-                with fresh.begin_write(connection):
-                    fill(connection)
+            with closing(sqlite3.connect(unfinished)) as connection:
+                connection.execute("PRAGMA journal_mode = WAL")
+            with fresh.writing() as connection:
+                fill(connection)
             fresh.close()
             os.replace(unfinished, self.path)
             synchronise(self.path.parent)
@@ -126,9 +145,9 @@ class SqliteDatabase:
     @contextmanager
     def migrating(self) -> Iterator[Connection]:
         """An exclusive transaction without foreign keys; they are checked before it commits."""
-        engine = self._new_engine(foreign_keys=False)
+        engine = self._new_engine("PRAGMA foreign_keys = OFF", begin="BEGIN IMMEDIATE")
         try:
-            with engine.connect() as connection, self.begin_write(connection):
+            with engine.connect() as connection, self._begin(connection):
                 yield connection
                 broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
                 if broken:
@@ -178,10 +197,14 @@ def remove(path: Path) -> None:
 
 
 def synchronise(folder: Path) -> None:
-    """A rename survives a power failure only when its folder has been synchronised."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    """A new name survives a power failure only when its folder has been synchronised."""
+    _synchronise(folder, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _synchronise(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
     try:
-        os.fsync(descriptor)
+        os.fdatasync(descriptor)
     finally:
         os.close(descriptor)
 
@@ -195,17 +218,6 @@ def _alone_in(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _begin(connection: Connection) -> None:
-    """Python's driver is told to keep out of transactions (``isolation_level=None``): they begin here."""
-    read_only = connection.get_execution_options().get(READ_ONLY, True)
-    connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if read_only else 'OFF'}")
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
-
-
-def _raw(connection: Connection) -> sqlite3.Connection:
-    return connection.connection.driver_connection  # type: ignore[return-value]
 
 
 def _begin_again(connection: Connection, seconds: float) -> RootTransaction:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+import re
 
-from looma_cli.adapters.database.columns import INSTALLATION
+from sqlalchemy import select, update
+
+from looma_cli.adapters.database.columns import INSTALLATION, TENANTS
 from looma_cli.adapters.database.files import FileSection
 from looma_cli.adapters.database.journal import JournalSection
 from looma_cli.adapters.database.ports import PortSection
+from looma_cli.errors import InvalidValue, NotAllowed
 
 
 class DatabaseState(PortSection, JournalSection, FileSection):
@@ -15,3 +18,15 @@ class DatabaseState(PortSection, JournalSection, FileSection):
 
     def installation(self) -> str:
         return str(self._connection.scalars(select(INSTALLATION.c.id)).one())
+
+    def adopt_installation(self, id: str) -> None:
+        """See ``State``. The tenants of two installations would otherwise be under one label."""
+        if not re.fullmatch("[0-9a-f]{12}", id):
+            raise InvalidValue(f"{id[:60]!r} is no installation's id", "12 hex digits, the value of the label looma.installation")
+        if id == self.installation():
+            return
+        if self._row([TENANTS.c.name]) is not None:
+            raise NotAllowed(
+                f"this state has tenants of its own: it cannot become installation {id}", "use an empty LOOMA_HOME for the other one"
+            )
+        self._connection.execute(update(INSTALLATION).values(id=id))

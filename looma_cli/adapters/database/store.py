@@ -6,10 +6,10 @@ Nothing is opened before the first transaction; that one also creates the schema
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -44,21 +44,26 @@ class DatabaseStore:
     @contextmanager
     def read(self) -> Iterator[DatabaseState]:
         """Everything read in it is of one moment; writers are not kept waiting."""
-        with self._transaction(self._database.begin_read) as state:
+        with self._transaction(self._database.reading) as state:
             yield state
 
     @contextmanager
     def write(self) -> Iterator[DatabaseState]:
-        """No other writer runs beside it; commits at its end, rolls back on any exception. Never open one inside another."""
-        with self._transaction(self._database.begin_write) as state:
+        """No other writer runs beside it; commits at its end, rolls back on any exception. Never open one inside another.
+
+        What must be on the disk before anything else happens (see ``JournalSection``) is there when this returns.
+        """
+        with self._transaction(self._database.writing) as state:
             yield state
+        if state.durable:
+            self._database.synchronise()
 
     @contextmanager
-    def _transaction(self, begin: Any) -> Iterator[DatabaseState]:
+    def _transaction(self, begin: Callable[[], AbstractContextManager[Connection]]) -> Iterator[DatabaseState]:
         from looma_cli.adapters.database.state import DatabaseState
 
         self.prepare()
-        with translated(self._database.place), self._database.connect() as connection, begin(connection):
+        with translated(self._database.place), begin() as connection:
             yield DatabaseState(connection, self._clock)
 
     def prepare(self) -> None:
@@ -81,7 +86,7 @@ class DatabaseStore:
     def check(self) -> list[str]:
         """Problems found by the database's own integrity check; empty when sound."""
         self.prepare()
-        with translated(self._database.place), self._database.connect() as connection:
+        with translated(self._database.place), self._database.reading() as connection:
             return self._database.check(connection)
 
     def close(self) -> None:
@@ -90,9 +95,9 @@ class DatabaseStore:
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
-        """A bare connection, for tests and for looking around; everything else goes through ``read`` and ``write``."""
+        """A writer's bare connection, for tests and for looking around; everything else goes through ``read`` and ``write``."""
         self.prepare()
-        with translated(self._database.place), self._database.connect() as connection:
+        with translated(self._database.place), self._database.writing() as connection:
             yield connection
 
 

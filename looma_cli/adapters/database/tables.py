@@ -21,12 +21,11 @@ from sqlalchemy import (
     MetaData,
     Text,
     UniqueConstraint,
-    text,
 )
 from sqlmodel import Field, SQLModel
 
+from looma_cli.adapters.database.columns import IS_OPEN
 from looma_cli.adapters.database.types import FreeText, UtcDateTime
-from looma_cli.model.operation import OPEN_STATUSES
 
 METADATA = MetaData(
     naming_convention={
@@ -37,7 +36,6 @@ METADATA = MetaData(
         "ck": "ck_%(table_name)s_%(constraint_name)s",
     }
 )
-OPEN_OPERATION = text(f"status IN {OPEN_STATUSES!r}")
 
 
 class Row(SQLModel):
@@ -174,7 +172,7 @@ class OperationRow(Row, table=True):
 
     __tablename__ = "operations"
     __table_args__ = (
-        Index("uq_operations_open_tenant", "tenant", unique=True, sqlite_where=OPEN_OPERATION, postgresql_where=OPEN_OPERATION),
+        Index("uq_operations_open_tenant", "tenant", unique=True, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN),
         Index(None, "tenant", "started_at"),
         Index(None, "started_at"),
     )

@@ -7,62 +7,59 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from looma_cli.adapters.database import rows
 from looma_cli.adapters.database.columns import ALLOCATIONS, HEALTH, HOSTS, SECRETS, STACK_FILES, SUBNETS, TENANTS
 from looma_cli.adapters.database.faults import violated
-from looma_cli.adapters.database.section import Section, no_tenant
+from looma_cli.adapters.database.section import Section, no_tenant, uncollected
 from looma_cli.errors import AlreadyExists, NotFound
 from looma_cli.model.health import ComponentHealth
 from looma_cli.model.host import Host
 from looma_cli.model.tenant import Allocation, Subnet, Tenant
 
-IN_CLAUSE = 500  # more names or numbers than this are compared here: SQLite took at most 999 parameters for long
-
 
 class TenantSection(Section):
     def tenants(self, *, platform: bool = False) -> list[Tenant]:
         """Customers by name, or with ``platform`` the provider's own stacks instead. Three queries, however many there are."""
-        return self._assembled((), (), (TENANTS.c.platform.is_(platform),))
+        with uncollected():
+            return self._assembled(None, platform=platform)
 
     def tenant(self, name: str) -> Tenant:
-        found = self._assembled((ALLOCATIONS.c.tenant == name,), (SUBNETS.c.tenant == name,), (TENANTS.c.name == name,))
+        found = self._assembled(name)
         if not found:
             raise no_tenant(name)
         return found[0]
 
-    def _assembled(
-        self, of_ports: Iterable[ColumnElement[bool]], of_subnets: Iterable[ColumnElement[bool]], of_tenants: Iterable[ColumnElement[bool]]
-    ) -> list[Tenant]:
-        """A stack's own ports: what the edge holds for a tenant is not among them."""
+    def _assembled(self, name: str | None, **equal: bool) -> list[Tenant]:
+        """With a stack's own ports: what the edge holds for a tenant is not among them."""
         ports: defaultdict[str, list[Allocation]] = defaultdict(list)
         subnets: defaultdict[str, list[Subnet]] = defaultdict(list)
-        own = (ALLOCATIONS.c.tenant.is_not(None), ALLOCATIONS.c.layer != "edge")
-        for row in self._rows(rows.ALLOCATION_COLUMNS, *own, *of_ports, order=ALLOCATIONS.c.id):
-            ports[row[4]].append(Allocation(*row))
-        for row in self._rows(rows.SUBNET_COLUMNS, *of_subnets, order=SUBNETS.c.id):
+        for row in self._find(rows.ALLOCATION_COLUMNS, (ALLOCATIONS.c.id,), tenant=name):
+            if row[5] != "edge":
+                ports[row[4]].append(Allocation(*row))
+        for row in self._find(rows.SUBNET_COLUMNS, (SUBNETS.c.id,), tenant=name):
             subnets[row[2]].append(Subnet(*row))
-        found = self._rows(rows.TENANT_COLUMNS, *of_tenants, order=TENANTS.c.name)
+        found = self._find(rows.TENANT_COLUMNS, (TENANTS.c.name,), name=name, **equal)
         return [rows.tenant(row, ports.get(row[0], ()), subnets.get(row[0], ())) for row in found]
 
     def has_tenant(self, name: str) -> bool:
-        return self._row([TENANTS.c.name], TENANTS.c.name == name) is not None
+        return bool(self._find((TENANTS.c.name,), name=name))
 
     def add_tenant(self, tenant: Tenant) -> None:
         """Raises AlreadyExists naming the tenant or the hostname."""
-        self._saved(tenant, lambda: self._insert(TENANTS, [rows.tenant_row(tenant)]))
+        self._saved(tenant, lambda: self._add(TENANTS, [rows.tenant_row(tenant)]))
 
     def save_tenant(self, tenant: Tenant) -> None:
         """Everything but ports and subnets. Raises NotFound, AlreadyExists for the hostname."""
         row = rows.tenant_row(tenant)
-        if not self._saved(tenant, lambda: self._update(TENANTS, row, TENANTS.c.name == tenant.name)):
+        if not self._saved(tenant, lambda: self._change(TENANTS, row, name=tenant.name)):
             raise no_tenant(tenant.name)
 
     def _saved(self, tenant: Tenant, save: Any) -> Any:
         try:
-            with self._connection.begin_nested():
+            with self._statement():
                 return save()
         except IntegrityError as error:
             raise self._taken(tenant, violated(error)) from error
@@ -72,38 +69,38 @@ class TenantSection(Section):
             return AlreadyExists(
                 f"tenant {tenant.name} exists", f"choose another name, or look at it: looma tenant show {tenant.name}", tenant=tenant.name
             )
-        owner = self._row([TENANTS.c.name], TENANTS.c.hostname == tenant.hostname)
+        owner = next((row[0] for row in self._find((TENANTS.c.name,), hostname=tenant.hostname)), None)
         return AlreadyExists(
-            f"hostname {tenant.hostname} belongs to tenant {owner[0] if owner else '(unknown)'}",
+            f"hostname {tenant.hostname} belongs to tenant {owner}",
             "choose another hostname, or take it from that tenant with looma tenant update",
             hostname=tenant.hostname,
-            tenant=owner[0] if owner else None,
+            tenant=owner,
         )
 
     def remove_tenant(self, name: str) -> None:
         """Its allocations, subnets, secrets and health results go with it (ON DELETE CASCADE); operations stay."""
-        self._delete(STACK_FILES, STACK_FILES.c.tenant == name)
-        self._delete(TENANTS, TENANTS.c.name == name)
+        self._remove(STACK_FILES, tenant=name)
+        self._remove(TENANTS, name=name)
 
     def _require_tenants(self, names: Iterable[str]) -> None:
         """Raises NotFound for the first that is not there."""
         wanted = set(names)
-        where = (TENANTS.c.name.in_(wanted),) if len(wanted) <= IN_CLAUSE else ()
-        for name in sorted(wanted - {row[0] for row in self._rows([TENANTS.c.name], *where)}):
+        one = next(iter(wanted)) if len(wanted) == 1 else None
+        for name in sorted(wanted - {row[0] for row in self._find((TENANTS.c.name,), name=one)}):
             raise no_tenant(name)
 
     def secrets(self, tenant: str) -> dict[str, str]:
         """Name -> sealed text."""
-        return {row[0]: row[1] for row in self._rows([SECRETS.c.name, SECRETS.c.sealed], SECRETS.c.tenant == tenant, order=SECRETS.c.name)}
+        return {row[0]: row[1] for row in self._find((SECRETS.c.name, SECRETS.c.sealed), (SECRETS.c.name,), tenant=tenant)}
 
     def save_secrets(self, tenant: str, sealed: Mapping[str, str]) -> None:
         """Adds or replaces these; others of the tenant stay."""
         self._require_tenants([tenant])
-        self._upsert(SECRETS, ("tenant", "name"), [{"tenant": tenant, "name": name, "sealed": text} for name, text in sealed.items()])
+        self._put(SECRETS, ("tenant", "name"), [{"tenant": tenant, "name": name, "sealed": text} for name, text in sealed.items()])
 
     def health(self, tenant: str) -> list[ComponentHealth]:
         """The results of the last check, in its order; empty before the first."""
-        found = self._rows(rows.HEALTH_COLUMNS, HEALTH.c.tenant == tenant, order=HEALTH.c.position)
+        found = self._find(rows.HEALTH_COLUMNS, (HEALTH.c.position,), tenant=tenant)
         return [ComponentHealth(*row) for row in found]
 
     def save_health(self, tenant: str, results: Sequence[ComponentHealth], at: datetime) -> None:
@@ -112,16 +109,16 @@ class TenantSection(Section):
         Raises NotFound when the tenant was deleted meanwhile.
         """
         summary = ("healthy" if all(result.healthy for result in results) else "unhealthy") if results else "unknown"
-        if not self._update(TENANTS, {"health": summary, "checked_at": at}, TENANTS.c.name == tenant):
+        if not self._change(TENANTS, {"health": summary, "checked_at": at}, name=tenant):
             raise no_tenant(tenant)
-        self._delete(HEALTH, HEALTH.c.tenant == tenant)
-        self._insert(HEALTH, [rows.health_row(tenant, position, result, at) for position, result in enumerate(results)])
+        self._remove(HEALTH, tenant=tenant)
+        self._add(HEALTH, [rows.health_row(tenant, position, result, at) for position, result in enumerate(results)])
 
     def hosts(self) -> list[Host]:
         """By name, each with the number of its tenants."""
         count = select(TENANTS.c.host, func.count()).group_by(TENANTS.c.host)
         tenants: dict[str, int] = dict(self._connection.execute(count).all())  # type: ignore[arg-type]
-        return [rows.host(row._mapping, tenants.get(row.name, 0)) for row in self._rows(HOSTS.c, order=HOSTS.c.name)]
+        return [rows.host(row._mapping, tenants.get(row.name, 0)) for row in self._find(tuple(HOSTS.c), (HOSTS.c.name,))]
 
     def host(self, name: str) -> Host:
         for host in self.hosts():
@@ -131,4 +128,4 @@ class TenantSection(Section):
 
     def save_host(self, host: Host) -> None:
         """Adds or replaces it; ``tenants`` is counted, not saved."""
-        self._upsert(HOSTS, ("name",), [rows.host_row(host)])
+        self._put(HOSTS, ("name",), [rows.host_row(host)])
