@@ -27,6 +27,7 @@ class Noun:
 
     def __init__(self, name: str, help: str, *, single: bool = False) -> None:
         self.name = name
+        self.help = help
         self.single = single
         self._app = typer.Typer(
             name=name,

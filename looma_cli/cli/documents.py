@@ -214,6 +214,19 @@ def _of_the_catalogue(name: str) -> Callable[[Any], Any]:
     return shape
 
 
+def remark(noun: Any) -> Document:
+    return {"tenant": noun.tenant, "detail": noun.detail}
+
+
+def rebuild(noun: Any) -> Document:
+    return {
+        "installation": noun.installation,
+        "rebuilt": [tenant(each) for each in noun.rebuilt],
+        "skipped": [remark(each) for each in noun.skipped],
+        "problems": [remark(each) for each in noun.problems],
+    }
+
+
 _SHAPES: dict[str, Callable[[Any], Any]] = {
     "Edition": _of_the_catalogue("edition_document"),
     "EditionComparison": _of_the_catalogue("comparison_document"),
@@ -232,4 +245,5 @@ _SHAPES: dict[str, Callable[[Any], Any]] = {
     "Check": check,
     "AuditReport": audit,
     "Finding": finding,
+    "RebuildReport": rebuild,
 }

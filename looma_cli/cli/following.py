@@ -44,7 +44,8 @@ def _in_place(session: Session, look: Callable[[], Any], seconds: float) -> None
     from rich.text import Text
 
     screen = session.terminal.out
-    console = Console(file=screen.stream, force_terminal=True, no_color=not screen.colour, highlight=False, markup=False)
+    colours = "standard" if screen.colour else None
+    console = Console(file=screen.stream, force_terminal=True, color_system=colours, highlight=False, markup=False)
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
             screen = session.terminal.out  # the window may have been resized

@@ -114,6 +114,8 @@ def _fit(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | 
         if excess <= sum(flowing):
             return kept, _shrunk(widths, flowing, excess)
         last = max(kept, key=lambda i: columns[i].drop)
+        if len(kept) == 1:
+            return kept, [min(widths[0], width)]
         if columns[last].drop == 0:
             return kept, _shrunk(widths, [_spare(columns[i], natural[i]) for i in kept], excess)
         kept.remove(last)

@@ -167,8 +167,10 @@ class LiveReporter:
     def _console(self) -> Console:
         from rich.console import Console
 
-        plain = not self._screen.colour
-        return Console(file=self._screen.stream, force_terminal=True, width=self._width, no_color=plain, highlight=False, markup=False)
+        colours = "standard" if self._screen.colour else None
+        return Console(
+            file=self._screen.stream, force_terminal=True, width=self._width, color_system=colours, highlight=False, markup=False
+        )
 
     @property
     def _width(self) -> int:

@@ -23,6 +23,7 @@ NOUNS = {
     "FleetStatus": "fleet.page",
     "HealthReport": "health.page",
     "AuditReport": "audit.page",
+    "RebuildReport": "rebuild.page",
     "Edition": "editions.page",
     "EditionComparison": "editions.comparison",
 }

@@ -1,13 +1,27 @@
 """``looma state``."""
 
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from looma_cli.cli import options
 from looma_cli.cli.command import Noun
 from looma_cli.cli.present import Page
 from looma_cli.cli.session import Session
+from looma_cli.cli.words import plural
 from looma_cli.errors import Unhealthy
+from looma_cli.model import validation
 
+Installation = Annotated[
+    str | None,
+    typer.Option(
+        "--installation",
+        metavar="ID",
+        help="Whose objects to take over, where several installations share an engine.",
+        callback=options.checked(validation.installation_id),
+        show_default=False,
+    ),
+]
 noun = Noun("state", "Check, rebuild and find looma's own state.")
 
 
@@ -21,10 +35,16 @@ def audit(session: Session) -> Any:
 
 
 @noun.verb("rebuild", changes=True, waits=False, example="looma state rebuild --dry-run")
-def rebuild(session: Session, yes: options.Yes = False) -> Any:
-    """Recreate a lost state from the labels of what runs."""
-    session.confirm("Rebuild the state from what runs?", yes)
-    return session.looma.state.rebuild(dry_run=session.dry_run)
+def rebuild(session: Session, installation: Installation = None, yes: options.Yes = False) -> Any:
+    """Recreate a lost state from what runs. Changes nothing on any host. Exit code 5 if something could not be known."""
+    state = session.looma.state
+    if not yes and not session.dry_run:
+        plan = state.rebuild(installation=installation, dry_run=True)
+        session.confirm(f"Take over {plural(len(plan.changes), 'record')} from what runs? (--dry-run lists them)", yes)
+    report = state.rebuild(installation=installation, dry_run=session.dry_run)
+    if not session.dry_run and report.problems:
+        session.exit_code = Unhealthy.exit_code
+    return report
 
 
 @noun.verb("migrate", example="looma state migrate")
