@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from looma_cli.errors import InvalidName, InvalidValue
 
 # The contract's: SPEC, "Names".
+RESERVED_SETTINGS = "LOOMA_"
 _TENANT = re.compile(r"[a-z][a-z0-9-]{0,38}[a-z0-9]")
 # Names of files in editions/, of components and of hosts; the first is at most a DNS label.
 _EDITION = re.compile(r"[a-z][a-z0-9-]{0,61}[a-z0-9]")
@@ -94,8 +95,11 @@ def display_name(text: str) -> str:
 
 
 def setting_key(text: str) -> str:
+    """A name for an environment variable of the tenant's services."""
     if not _SETTING.fullmatch(text):
         raise InvalidValue(f"{shown(text)} is not the name of a setting", "letters, digits and underscores, not beginning with a digit")
+    if text.startswith(RESERVED_SETTINGS):
+        raise InvalidValue(f"{text} is looma's own: services are told who they are by it", "choose a name that does not begin with LOOMA_")
     return text
 
 

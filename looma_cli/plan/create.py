@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from looma_cli.errors import InvalidValue, NotFound
+from looma_cli.errors import ImageUnavailable, InvalidValue, NotFound
 from looma_cli.model.codec import encode
 from looma_cli.model.edition import PROFILES, Component, Edition
 from looma_cli.model.operation import Plan, PlannedStep
@@ -49,9 +49,14 @@ def components_of(edition: Edition, profile: str) -> tuple[Component, ...]:
 
 
 def image_references(tenant: Tenant, components: Sequence[Component], edition: Edition, registry: str) -> list[str]:
-    """The images that a tenant's stack needs, placeholders resolved; empty strings for components without a local image."""
+    """The images that a tenant's stack needs, placeholders resolved. Raises ImageUnavailable for a component without a local image."""
     references = []
     for component in components:
+        if tenant.images == "local" and not component.image.local:
+            raise ImageUnavailable(
+                f"component {component.name} of edition {edition.name} has no local image",
+                "use --images registry, or a profile without it (looma edition show lists them)",
+            )
         template = component.image.local if tenant.images == "local" else component.image.registry
         text = (template or "").replace("$(registry)", registry).replace("$(edition)", edition.name)
         references.append(text.replace("$(service)", component.name).replace("$(release)", tenant.release))
@@ -79,10 +84,10 @@ def plan_create(
     public_port = free_port({port for _, port in taken} | mine, limits.public_port_range, "public port")
     cidrs = choose_subnets(2, [*held.subnets, *seen.networks], limits.subnet_pool)
     tenant = _tenant(request, edition, seen, public_port, images, certificate)
+    references = [*image_references(tenant, components, edition, registry), *support_images]
     steps = [_reserve(tenant, components, chosen, cidrs)]
     steps.append(RenderStack(tenant.name, [["data", 1], ["app", 1]], True, seen.start_interval).planned("new tenant"))
     if request.start:
-        references = [*image_references(tenant, components, edition, registry), *support_images]
         steps += reserve_edge(tenant.name, seen.host.name, held, taken | {("tcp", p) for p in (*mine, public_port)}, limits)
         steps.append(PullImages(tenant.name, tenant.host, references, images == "local").planned("the stack's images"))
         steps += start_steps(tenant, "absent", edge_image, new_route=True)
