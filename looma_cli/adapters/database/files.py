@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from sqlalchemy import distinct
-
 from looma_cli.adapters.database.columns import STACK_FILES
 from looma_cli.adapters.database.section import Section
 
@@ -16,7 +14,7 @@ class FileSection(Section):
         return [row[0] for row in self._find((STACK_FILES.c.name,), (STACK_FILES.c.name,), tenant=tenant)]
 
     def file_tenants(self) -> list[str]:
-        return [row[0] for row in self._rows([distinct(STACK_FILES.c.tenant)], order=STACK_FILES.c.tenant)]
+        return sorted({row[0] for row in self._find((STACK_FILES.c.tenant,))})
 
     def save_file(self, tenant: str, name: str, text: str) -> None:
         row = {"tenant": tenant, "name": name, "text": text, "updated_at": self._clock.now()}

@@ -36,7 +36,7 @@ LIVE_QUARANTINES = (
     .where(QUARANTINED_PORTS.c.expires_at > bindparam("now"))
     .order_by(QUARANTINED_PORTS.c.host, QUARANTINED_PORTS.c.host_port, QUARANTINED_PORTS.c.address)
 )
-CIDRS_OF_HOST = select(SUBNETS.c.cidr).where(SUBNETS.c.host == bindparam("host"))
+CIDRS_OF_HOST = select(SUBNETS.c.cidr).where(SUBNETS.c.host == bindparam("host")).order_by(SUBNETS.c.id)
 OVERLAPPING = select(*rows.SUBNET_COLUMNS).where(
     SUBNETS.c.host == bindparam("host"), or_(SUBNETS.c.cidr == bindparam("cidr"), SUBNETS.c.cidr.not_like(bindparam("size")))
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from looma_cli.adapters.database.columns import INSTALLATION, TENANTS
 from looma_cli.adapters.database.files import FileSection
@@ -25,8 +25,8 @@ class DatabaseState(PortSection, JournalSection, FileSection):
             raise InvalidValue(f"{id[:60]!r} is no installation's id", "12 hex digits, the value of the label looma.installation")
         if id == self.installation():
             return
-        if self._row([TENANTS.c.name]) is not None:
+        if self._find((TENANTS.c.name,)):
             raise NotAllowed(
                 f"this state has tenants of its own: it cannot become installation {id}", "use an empty LOOMA_HOME for the other one"
             )
-        self._connection.execute(update(INSTALLATION).values(id=id))
+        self._change(INSTALLATION, {"id": id})

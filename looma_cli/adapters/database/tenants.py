@@ -124,7 +124,7 @@ class TenantSection(Section):
         for host in self.hosts():
             if host.name == name:
                 return host
-        raise NotFound(f"there is no host {name}", "looma host list shows the hosts", host=name)
+        raise NotFound(f"there is no host {name}", "this release runs tenants on the host local only", host=name)
 
     def save_host(self, host: Host) -> None:
         """Adds or replaces it; ``tenants`` is counted, not saved."""
