@@ -17,11 +17,14 @@ help: ## say what there is
 
 install: $(VENV)/.installed ## .venv with the package and the development tools
 
-$(VENV)/.installed: pyproject.toml
+# The reference service is tested as a program of its own, so its pinned libraries are installed too.
+REFERENCE := templates/images/reference/requirements.txt
+
+$(VENV)/.installed: pyproject.toml $(REFERENCE)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "looma needs Python 3.11 or newer; $$($(PYTHON) --version) is here"; echo "set PYTHON=python3.11, or install it"; exit 1; }
 	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV) || { echo "python3 -m venv does not work here"; echo "apt-get install python3-venv"; exit 1; }
 	@echo "install: the package and its development tools into $(VENV)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' -r $(REFERENCE)
 	@touch $@
 
 engine: ## an engine that answers, with compose v2
