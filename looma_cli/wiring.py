@@ -5,6 +5,7 @@ A test gives its own ``world`` (fakes) and gets the very same use cases.
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -100,6 +101,13 @@ class RealWorld:
         with self.store.read() as state:
             return state.installation()
 
+    def of_installation(self, installation: str) -> RealWorld:
+        """See World. Everything else is shared."""
+        other = copy.copy(self)
+        other.installation = installation
+        other._engines, other._edges = {}, {}
+        return other
+
     def engine(self, host: str) -> Engine:
         self._known(host)
         if host not in self._engines:
@@ -131,7 +139,7 @@ class RealWorld:
     def _known(self, host: str) -> None:
         """Only the local host can be reached until remote hosts exist."""
         if host != LOCAL:
-            raise NotFound(f"there is no host {host!r}", "looma host list shows the hosts")
+            raise NotFound(f"there is no host {host!r}", "this release runs tenants on the host local only")
 
 
 class Looma:

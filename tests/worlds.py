@@ -42,14 +42,31 @@ class Machine:
         self.environment = {"LOOMA_HOME": str(home), "LOOMA_IMAGES": "local", **(environment or {})}
         self.clock = FakeClock()
         self.daemon = FakeDaemon()
-        with open_store(home, clock=self.clock).read() as state:
-            installation = state.installation()
-        self.engine = FakeEngine(installation, self.daemon)
-        self.engine.shell = lambda command, files: (None, "")  # real servers' commands are not understood by the fake: they run
-        self.edge = FakeEdge(installation, self.daemon)
+        self.engines: dict[str, FakeEngine] = {}  # by installation
+        self.edges: dict[str, FakeEdge] = {}
+        self.engine, self.edge = self._adapters(self._installation())
+        self.lost = False
         self.host = FakeHost(self.daemon)
         self.health = FakeHealth()
         self.health.decide = self._answer
+
+    def _installation(self) -> str:
+        with open_store(self.home, clock=self.clock).read() as state:
+            return state.installation()
+
+    def _adapters(self, installation: str) -> tuple[FakeEngine, FakeEdge]:
+        """Always the same ones for the same installation."""
+        if installation not in self.engines:
+            self.engines[installation] = FakeEngine(installation, self.daemon)
+            self.engines[installation].shell = lambda command, files: (None, "")  # the fake does not know real servers: they run
+            self.edges[installation] = FakeEdge(installation, self.daemon)
+        return self.engines[installation], self.edges[installation]
+
+    def lose_state(self) -> None:
+        """The database is gone; from now on every command reads anew which installation it is."""
+        for path in self.home.glob("looma.db*"):
+            path.unlink()
+        self.lost = True
 
     def looma(self, reporter: Reporter | None = None, stop_requested: Callable[[], bool] = lambda: False, **flags: Any) -> Looma:
         return open_looma(
@@ -57,6 +74,11 @@ class Machine:
         )
 
     def world(self) -> World:
+        if self.lost:
+            self.engine, self.edge = self._adapters(self._installation())
+        return self._world(self.engine, self.edge)
+
+    def _world(self, engine: FakeEngine, edge: FakeEdge) -> World:
         store = open_store(self.home, clock=self.clock)
         return World(
             store=store,
@@ -67,8 +89,9 @@ class Machine:
             health=self.health,
             leases=LinuxLeases(store, self.clock),
             clock=self.clock,
-            engine=self._only_local(self.engine),
-            edge=self._only_local(self.edge),
+            engine=self._only_local(engine),
+            edge=self._only_local(edge),
+            of_installation=lambda installation: self._world(*self._adapters(installation)),
             access=self._only_local(self.host),
             registry="registry.test",
         )

@@ -94,6 +94,12 @@ class DirectoryFiles:
             files = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(TEMPORARY)]
         return sorted(path.relative_to(folder).as_posix() for path in files)
 
+    def tenants(self) -> list[str]:
+        """Sorted; folders without a file, or that no tenant can be called after, are not among them."""
+        with self._translated(self._root):
+            found = sorted(path.name for path in self._root.glob("*") if path.is_dir() and _TENANT.fullmatch(path.name))
+        return [tenant for tenant in found if self.names(tenant)]
+
     def path(self, tenant: str, name: str) -> str:
         return str(self._path(tenant, name))
 
@@ -161,6 +167,10 @@ class DatabaseFiles:
         checked(tenant)
         with self._store.read() as state:
             return state.file_names(tenant)
+
+    def tenants(self) -> list[str]:
+        with self._store.read() as state:
+            return state.file_tenants()
 
     def path(self, tenant: str, name: str) -> str:
         checked(tenant, name)

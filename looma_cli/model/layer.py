@@ -17,6 +17,7 @@ LABEL_RELEASE = "looma.release"
 LABEL_PROFILE = "looma.profile"
 LABEL_COMPONENT = "looma.component"
 LABEL_KIND = "looma.kind"
+LABEL_OVERRIDDEN = "looma.override"  # a hash of what an override.yaml says of this container
 LABEL_TENANT_RECORD = "looma.record"  # JSON of what `state rebuild` needs and no other label says
 
 

@@ -17,7 +17,7 @@ from looma_cli.model.host import EngineInformation, Host, Listener
 from looma_cli.model.layer import EngineNetwork, EngineVolume, RenderedLayer, Workload
 from looma_cli.model.operation import Holder, Lease, Operation
 from looma_cli.model.render import RenderRequest
-from looma_cli.model.route import EdgeSpecification, Route
+from looma_cli.model.route import EdgeRecord, EdgeSpecification, Route
 from looma_cli.model.tenant import Allocation, LayerReference, Subnet, Tenant
 
 
@@ -55,6 +55,11 @@ class State(Protocol):
 
     def installation(self) -> str:
         """Random identity of this state, 12 hex digits; the value of the label ``looma.installation``."""
+        ...
+
+    def adopt_installation(self, id: str) -> None:
+        """Take over the identity of a lost state. Raises InvalidValue for anything but 12 hex digits, NotAllowed once this state
+        holds a tenant."""
         ...
 
     # tenants (always with their ports and subnets)
@@ -167,6 +172,10 @@ class StackFiles(Protocol):
     def remove(self, tenant: str, name: str) -> None: ...
     def remove_all(self, tenant: str) -> None: ...
     def names(self, tenant: str) -> list[str]: ...
+    def tenants(self) -> list[str]:
+        """Names of everyone who has a file here."""
+        ...
+
     def path(self, tenant: str, name: str) -> str:
         """Where a person finds it."""
         ...
@@ -232,6 +241,11 @@ class Engine(Protocol):
         """Runs a command in the container; returns (exit code, combined output)."""
         ...
 
+    def read_file(self, workload: Workload, path: str) -> str | None:
+        """Text of a file in a container, running or not; None where there is no such file. Raises NotFound for a container that is
+        gone."""
+        ...
+
     def attach(self, workload: Workload, command: Sequence[str], *, interactive: bool, terminal: bool) -> int:
         """Runs a command with this process's own standard streams; returns its exit code."""
         ...
@@ -270,6 +284,10 @@ class Edge(Protocol):
     def remove(self, tenant: str) -> None: ...
     def routes(self) -> list[str]:
         """Names of the tenants with a route file."""
+        ...
+
+    def recall(self) -> EdgeRecord | None:
+        """What the edge itself knows, running or not: its ports and every route as it was applied. None where there is no edge."""
         ...
 
     def drain(self, timeout_seconds: float) -> bool:

@@ -11,7 +11,8 @@ from looma_cli.model.protocols import Catalog, Clock, Edge, Engine, Health, Host
 @dataclass(frozen=True)
 class World:
     """Adapters of one run. ``engine``, ``edge`` and ``access`` give the adapter of a host by its name (raise NotFound for an
-    unknown one) and open it on first use; ``registry`` and ``health_timeout`` (seconds) come from the settings."""
+    unknown one) and open it on first use; ``registry`` and ``health_timeout`` (seconds) come from the settings. ``of_installation`` is the
+    same world with the engines and edges of another installation: only a rebuild looks at those."""
 
     store: Store
     catalog: Catalog
@@ -24,6 +25,7 @@ class World:
     engine: Callable[[str], Engine]
     edge: Callable[[str], Edge]
     access: Callable[[str], HostAccess]
+    of_installation: Callable[[str], World]
     registry: str
     health_timeout: float = 180.0
     hard_limits: bool = True

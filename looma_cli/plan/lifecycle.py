@@ -35,7 +35,7 @@ def plan_start(
 ) -> Plan:
     """A created, stopped or failed tenant to its feet, from freshly rendered files."""
     require(tenant, "created", "stopped", "failed", "running", verb="start")
-    before = "stopped" if tenant.status in ("stopped", "running") else "absent"
+    before = "absent" if tenant.status == "created" else "stopped"  # an undo must not remove a failed tenant's volumes
     layers = [["data", tenant.data_generation], ["app", tenant.app_generation]]
     references = [*image_references(tenant, components_of(edition, tenant.profile), edition, registry), *support_images]
     routed = tenant.status != "created"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from looma_cli.adapters.edge.configuration import checked, path_prefix, tenant_name
 from looma_cli.errors import EdgeRefused, EngineUnavailable, ImageUnavailable, InvalidValue, NotFound, PortTaken, Unreachable
 from looma_cli.model.layer import LABEL_COMPONENT, LABEL_INSTALLATION, LABEL_KIND, LABEL_LAYER
-from looma_cli.model.route import ROUTE_MODES, EdgeSpecification, Route, Upstream
+from looma_cli.model.route import ROUTE_MODES, EdgeRecord, EdgeSpecification, Route, Upstream
 from tests.fakes.daemon import FakeContainer, FakeDaemon
 from tests.fakes.failing import Failure
 
@@ -144,6 +144,13 @@ class FakeEdge:
     def routes(self) -> list[str]:
         self._called("routes")
         return sorted(self.volume.routes) if self.name in self.daemon.containers else []
+
+    def recall(self) -> EdgeRecord | None:
+        self._called("recall")
+        if self.name not in self.daemon.containers or self.specification is None:
+            return None
+        routes = tuple(self.volume.routes[tenant] for tenant in sorted(self.volume.routes))
+        return EdgeRecord(self.specification.http_port, self.specification.https_port, routes)
 
     def drain(self, timeout_seconds: float) -> bool:
         self._called("drain")

@@ -287,6 +287,10 @@ class FakeEngine:
         code, output = self.shell(command, container.files)
         return code or 0, output
 
+    def read_file(self, workload: Workload, path: str) -> str | None:
+        self._called("read_file", workload.component)
+        return self._container(workload).files.get(path)
+
     def attach(self, workload: Workload, command: Sequence[str], *, interactive: bool, terminal: bool) -> int:
         return self.execute(workload, command)[0]
 

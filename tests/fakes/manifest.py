@@ -25,7 +25,7 @@ class Manifest:
 
 def read(layer: RenderedLayer) -> Manifest:
     """The layer as compose would understand it (names get the project's prefix unless they are given)."""
-    document = yaml.safe_load(layer.manifest)
+    document = _interpolated(yaml.safe_load(layer.manifest))
     project = layer.reference.project
     networks = document.get("networks") or {"default": {}}
     volumes = {key: _name(project, key, spec) for key, spec in (document.get("volumes") or {}).items()}
@@ -39,6 +39,15 @@ def read(layer: RenderedLayer) -> Manifest:
         volumes={volumes[key]: _labels(spec or {}) for key, spec in (document.get("volumes") or {}).items()},
         containers=tuple(services[name] for name in _ordered(services)),
     )
+
+
+def _interpolated(value: Any) -> Any:
+    """A doubled dollar is one; variables are not known here."""
+    if isinstance(value, dict):
+        return {key: _interpolated(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_interpolated(item) for item in value]
+    return value.replace("$$", "$") if isinstance(value, str) else value
 
 
 def _name(project: str, key: str, spec: Mapping[str, Any] | None) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -26,9 +24,10 @@ from looma_cli.adapters.edge.container import (
     taken_port,
 )
 from looma_cli.adapters.edge.engine_api import ContainerApi, demultiplexed
+from looma_cli.adapters.edge.recall import base_folder, recorded, unpacked
 from looma_cli.errors import CommandFailed, ImageUnavailable, InvalidValue, NotFound, Unreachable
 from looma_cli.model.layer import LABEL_INSTALLATION
-from looma_cli.model.route import ROUTE_MODES, EdgeSpecification, Route
+from looma_cli.model.route import ROUTE_MODES, EdgeRecord, EdgeSpecification, Route
 
 REFUSED, TAKEN, NOT_RELOADED, UNKNOWN, TIMED_OUT, OUT_OF_MEMORY = 3, 4, 5, 6, 7, 8  # exit codes of templates/edge/change.sh
 KILLED = 137
@@ -205,12 +204,20 @@ class NginxEdge:
 
     def routes(self) -> list[str]:
         """See Edge; read from the volume, so that a stopped edge answers as well."""
-        query = {"path": f"{HOME}/tenants"}
-        answer = self._api.call("GET", f"/containers/{self._name}/archive", query=query, allow=(404,))
-        if answer.status == 404:
-            return []
-        with tarfile.open(fileobj=io.BytesIO(answer.body)) as tar:
-            return sorted(entry.name.split("/")[-1] for entry in tar if entry.issym())
+        return sorted(name for name, link in self._folder(f"{HOME}/tenants").items() if link)
+
+    def recall(self) -> EdgeRecord | None:
+        """See Edge; read from the volume like ``routes``."""
+        found = self._inspect()
+        base = base_folder(found["Config"]["Env"]) if found else None
+        if base is None:
+            return None
+        return recorded(*(self._folder(folder) for folder in (base, f"{HOME}/tenants", f"{HOME}/modes", f"{HOME}/versions")))
+
+    def _folder(self, path: str) -> dict[str, str]:
+        """Files of a folder of the volume: relative path -> text, or where a link leads to. Empty where there is none."""
+        answer = self._api.call("GET", f"/containers/{self._name}/archive", query={"path": path}, allow=(404,))
+        return {} if answer.status == 404 else unpacked(answer.body)
 
     def drain(self, timeout_seconds: float) -> bool:
         """See Edge."""

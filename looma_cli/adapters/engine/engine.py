@@ -229,6 +229,15 @@ class ComposeEngine:
             time.sleep(0.01)
         return code
 
+    def read_file(self, workload: Workload, path: str) -> str | None:
+        """Through the archive interface, which needs neither a running container nor a shell in it; it sees volumes, but no tmpfs."""
+        try:
+            with self.api.stream("GET", f"/containers/{workload.id}/archive", {"path": path}, timeout_seconds=60) as response:
+                return objects.archived_text(response.read())
+        except NotFound:
+            self.api.get(f"/containers/{workload.id}/json")  # raises NotFound where not the file, but the container is missing
+            return None
+
     def attach(self, workload: Workload, command: Sequence[str], *, interactive: bool, terminal: bool) -> int:
         options = ["--interactive"] * interactive + ["--tty"] * terminal
         return foreground([self._docker(), "exec", *options, workload.id, *command], self._compose.environment)

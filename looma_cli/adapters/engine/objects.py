@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -93,6 +95,14 @@ def network(listed: Mapping[str, Any]) -> EngineNetwork:
     configs = (listed.get("IPAM") or {}).get("Config") or ()
     cidrs = tuple(config["Subnet"] for config in configs if config.get("Subnet"))
     return EngineNetwork(listed["Name"], cidrs, listed.get("Labels") or {}, listed.get("Driver") or "")
+
+
+def archived_text(archive: bytes) -> str | None:
+    """The one file in an answer of ``GET /containers/{id}/archive``; None for a folder or a link."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        entry = tar.next()
+        file = tar.extractfile(entry) if entry is not None and entry.isfile() else None
+        return None if file is None else file.read().decode("utf-8", "surrogateescape")
 
 
 def waves(workloads: Sequence[Workload]) -> list[list[Workload]]:

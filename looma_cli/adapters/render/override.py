@@ -17,11 +17,10 @@ from looma_cli.adapters.render.literal import as_json
 from looma_cli.adapters.render.merge import Mismatch, merge, plain
 from looma_cli.adapters.render.source import Problem, Source
 from looma_cli.errors import InvalidManifest
-from looma_cli.model.layer import LABEL_COMPONENT, LABEL_KIND
+from looma_cli.model.layer import LABEL_COMPONENT, LABEL_KIND, LABEL_OVERRIDDEN
 from looma_cli.model.render import RenderRequest
 
 KIND = "override"
-LABEL_OVERRIDDEN = "looma.override"
 RESOURCES = ("networks", "volumes", "secrets", "configs")
 
 
