@@ -23,8 +23,9 @@ def run(
     try:
         return _run(arguments, terminal, environment, opener)
     except BrokenPipeError:
-        _discard(terminal)
         return 0  # whoever read the output has had enough of it
+    finally:
+        _flush(terminal)
 
 
 def _run(arguments: Sequence[str], terminal: Terminal, environment: Mapping[str, str], opener: Callable[..., Any] | None) -> int:
@@ -40,7 +41,6 @@ def _run(arguments: Sequence[str], terminal: Terminal, environment: Mapping[str,
         code = _call(rest, session)
         terminal.output.flush()
     except BrokenPipeError:
-        _discard(terminal)
         return session.exit_code
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  every way to fail ends here, as one line
         session.close()
@@ -92,9 +92,8 @@ def _fail(error: BaseException, session: Any, output: str) -> int:
         else:
             _lines(failure, screen)
     except BrokenPipeError:
-        _discard(session.terminal)
+        pass
     except OSError:  # standard output is what failed (a full disk): say so where it can still be said
-        _discard(session.terminal)
         _lines(failure, screen)
     return failure.exit_code
 
@@ -128,6 +127,14 @@ def _complete(arguments: Sequence[str]) -> int:
     except Exception:  # noqa: BLE001  a traceback in the middle of a half-typed line helps nobody
         return 0
     return 0
+
+
+def _flush(terminal: Terminal) -> None:
+    """Write what is left, so that the interpreter finds nothing to complain about at its end."""
+    try:
+        terminal.output.flush()
+    except (OSError, ValueError):
+        _discard(terminal)
 
 
 def _discard(terminal: Terminal) -> None:

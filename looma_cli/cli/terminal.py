@@ -69,7 +69,8 @@ class Terminal:
 
     @classmethod
     def standard(cls) -> Terminal:
-        return cls(sys.stdin, sys.stdout, sys.stderr, os.environ)
+        """The process's own; one that was closed (``>&-``) takes everything and gives nothing."""
+        return cls(sys.stdin or open(os.devnull), sys.stdout or _nowhere(), sys.stderr or _nowhere(), os.environ)
 
     @property
     def out(self) -> Screen:
@@ -101,6 +102,10 @@ class Terminal:
             return max(os.get_terminal_size(stream.fileno()).columns, 20)
         except (OSError, ValueError):
             return 80
+
+
+def _nowhere() -> TextIO:
+    return open(os.devnull, "w", encoding="utf-8")
 
 
 def _is_terminal(stream: TextIO) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from looma_cli.cli.layout import Column, Painted, facts, panel
+from rich.cells import cell_len
+
+from looma_cli.cli.layout import Column, Painted, cut, facts, panel
 from looma_cli.cli.layout import table as laid_out
 from looma_cli.cli.terminal import Screen
 from looma_cli.cli.words import ago, moment, plural, state
@@ -57,7 +59,8 @@ def card(tenant: Any, screen: Screen) -> list[str]:
 def headline(tenant: Any, screen: Screen) -> str:
     status = state(tenant.status)
     name = screen.paint(tenant.name, "bold")
-    display = "" if tenant.display_name == tenant.name else f"  {tenant.display_name}"
+    room = None if screen.width is None else screen.width - cell_len(f"{tenant.name}    {status}")
+    display = "" if tenant.display_name == tenant.name else f"  {tenant.display_name if room is None else cut(tenant.display_name, room)}"
     return f"{name}{display}  {screen.paint(status[:1], status.style)} {status[2:]}"
 
 
