@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 import yaml
 
+from looma_cli.adapters.catalog import YamlCatalog
 from looma_cli.adapters.render import JinjaRenderer
 from looma_cli.errors import ImageUnavailable, InvalidValue, RenderFailed
-from looma_cli.model.edition import ImageReference, PublishedPort, Resources
+from looma_cli.model.edition import Edition, ImageReference, PublishedPort, Resources
 from looma_cli.model.render import RenderRequest
 from looma_cli.settings import data_directory
 from tests.factories import make_component, make_edition, make_mysql, make_prometheus, make_request, make_tenant
 
+CATALOG = YamlCatalog(data_directory("editions"))
 RENDERER = JinjaRenderer(data_directory("templates"))
 
 
@@ -285,23 +287,28 @@ class TestLabels:
         before = rendered(make_request("data", tenant=make_tenant(release="1.4.1")))
         assert rendered(make_request("data", tenant=make_tenant(release="1.4.2"))) == before
 
-    def test_a_new_hostname_recreates_nothing_but_init(self) -> None:
-        before = rendered(make_request("app", tenant=make_tenant(hostname="a.example")))
-        after = rendered(make_request("app", tenant=make_tenant(hostname="b.example")))
-        assert before["services"].pop("init") != after["services"].pop("init")
-        assert before == after
+    @pytest.mark.parametrize("layer", ["data", "app"])
+    def test_a_new_hostname_recreates_nothing(self, layer: str) -> None:
+        before = rendered(make_request(layer, tenant=make_tenant(hostname="a.example")))
+        assert rendered(make_request(layer, tenant=make_tenant(hostname="b.example"))) == before
+
+    @pytest.mark.parametrize("edition", [CATALOG.edition(name) for name in CATALOG.names()], ids=lambda edition: edition.name)
+    def test_a_setting_or_an_upgrade_recreates_no_datastore(self, edition: Edition) -> None:
+        """Nor its init container: compose recreates what depends on a recreated container."""
+
+        def data(**more: Any) -> dict[str, Any]:
+            return rendered(make_request("data", edition=edition, tenant=make_tenant(edition, **more)))["services"]
+
+        assert data(settings={"LOG": "debug"}, release="9.9.9", hostname="b.example") == data()
 
     def test_the_record_holds_what_no_other_label_says(self) -> None:
         tenant = make_tenant(settings={"LOG": "a $ b"})
         services = rendered(make_request("app", tenant=tenant))["services"]
-        complete = yaml.safe_load(services["init"]["labels"]["looma.record"].replace("$$", "$"))
-        assert complete == {
-            "display_name": "Acme 有限公司", "host": "local", "address": "203.0.113.7", "public_port": 30000, "images": "registry",
-            "port_policy": "auto", "platform": False, "settings": {"LOG": "a $ b"}, "created_at": "2026-01-02T03:04:05+00:00",
-            "hostname": "acme.example",
-        }  # fmt: skip
-        del complete["hostname"]
-        assert yaml.safe_load(services["user-service"]["labels"]["looma.record"].replace("$$", "$")) == complete
+        for name in ("init", "user-service"):
+            assert yaml.safe_load(services[name]["labels"]["looma.record"].replace("$$", "$")) == {
+                "display_name": "Acme 有限公司", "host": "local", "address": "203.0.113.7", "public_port": 30000, "images": "registry",
+                "port_policy": "auto", "platform": False, "settings": {"LOG": "a $ b"}, "created_at": "2026-01-02T03:04:05+00:00",
+            }  # fmt: skip
 
 
 class TestConfinement:
