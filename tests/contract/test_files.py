@@ -44,6 +44,17 @@ def test_nothing_is_there_at_first(files: StackFiles) -> None:
     files.remove_all("acme")
 
 
+def test_everyone_with_a_file_is_listed(files: StackFiles) -> None:
+    assert files.tenants() == []
+    files.write("globex", COMPOSE, "x")
+    files.write("acme", "override.yaml", "x")
+    files.write("acme", COMPOSE, "x")
+    assert files.tenants() == ["acme", "globex"]
+    files.remove_all("acme")
+    files.remove("globex", COMPOSE)
+    assert files.tenants() == []
+
+
 @pytest.mark.parametrize("text", ["", "a: 中文\n", "x" * 300_000, "\r\n \t end without newline"])
 def test_what_was_written_is_read(files: StackFiles, text: str) -> None:
     files.write("acme", COMPOSE, "old")

@@ -291,7 +291,7 @@ def test_taking_over_ends_the_dead_holders_child_and_its_whole_group_first(
     leases: LinuxLeases, store: DatabaseStore, holding: Start
 ) -> None:
     other = holding("sleep 600 & sleep 600")
-    assert len(processes.members(other.child)) == 3
+    wait_until(lambda: len(processes.members(other.child)) == 3)
     other.kill()
     assert not gone(other.child)
     with leases.hold(RESOURCE, "op-1", "resume"):

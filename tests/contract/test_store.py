@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from looma_cli.adapters.database.store import DatabaseStore, database_at
-from looma_cli.errors import AlreadyExists, InvalidValue, NotFound, StateUnusable
+from looma_cli.errors import AlreadyExists, InvalidValue, NotAllowed, NotFound, StateUnusable
 from looma_cli.model.health import ComponentHealth
 from looma_cli.model.host import Capacity, Host
 from looma_cli.model.tenant import Allocation, Certificate, Subnet, Tenant
@@ -54,6 +54,32 @@ def test_installation_is_random_and_stays(database: Database) -> None:
     with database.store().write() as state:
         assert state.installation() == first
     assert re.fullmatch("[0-9a-f]{12}", first)
+
+
+def test_an_empty_state_takes_over_another_installation(database: Database) -> None:
+    with database.store().write() as state:
+        state.adopt_installation("0123456789ab")
+    with database.store().write() as state:
+        assert state.installation() == "0123456789ab"
+        state.add_tenant(bare())
+        state.adopt_installation("0123456789ab")
+        with pytest.raises(NotAllowed, match="has tenants of its own"):
+            state.adopt_installation("ba9876543210")
+        state.remove_tenant("acme")
+        state.add_tenant(bare("looma-core", platform=True))
+        with pytest.raises(NotAllowed):
+            state.adopt_installation("ba9876543210")
+    with database.store().read() as state:
+        assert state.installation() == "0123456789ab"
+
+
+@pytest.mark.parametrize("id", ["", "UPPER", "a b", "a\n", "-a", "x" * 64, "中文"])
+def test_an_installation_is_what_a_label_can_say(store: DatabaseStore, id: str) -> None:
+    with store.write() as state:
+        before = state.installation()
+        with pytest.raises(InvalidValue):
+            state.adopt_installation(id)
+        assert state.installation() == before
 
 
 def test_a_url_is_shown_without_its_password(store: DatabaseStore) -> None:
