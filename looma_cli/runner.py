@@ -1,12 +1,15 @@
 """Walks a journaled plan forward or back. Knows no step by name.
 
-Every step is marked before and after. A step on the state commits together with its mark. Before the pivot a failure undoes what was
-done, newest first; after it there is only forward. An outcome that is *unknown* (the host went away) pauses; it is no failure.
+Every step is marked before and after. A step on the state commits together with its mark; the mark that a step on the world is done
+commits with whatever is written next, since nothing lies between: a process that dies there leaves it begun, and it runs again. Before
+the pivot a failure undoes what was done, newest first; after it there is only forward. An outcome that is *unknown* (the host went away)
+pauses; it is no failure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
@@ -29,6 +32,31 @@ class Runner:
         self._world = world
         self._reporter = reporter
         self._stop_requested = stop_requested
+        self._unwritten: Callable[[State], None] | None = None  # the mark of the step that was done last
+
+    def begin(self, state: State, operation: Operation) -> Operation:
+        """Save a new operation, its leading steps on the state already done, in the transaction in which it was decided: nobody can take
+        in between what they reserve. The first step on the world is marked begun there too, if there is a way back from it. Nothing is
+        saved when a step raises.
+        """
+        operation = replace(operation, status="running")
+        for index, planned in enumerate(operation.plan.steps):
+            step, began = read_step(planned.name, planned.params), self._world.clock.now()
+            if isinstance(step, WorldStep):
+                return _begin_on_world(state, operation, index, began)
+            detail = step.do(self._world, state)
+            operation = _with_step(operation, index, StepRecord(planned.name, "done", began, self._since(began), detail))
+        state.add_operation(operation)
+        return operation
+
+    def first(self, operation: Operation) -> Operation:
+        """Run an operation that has just begun; as ``forward``."""
+        self._reporter.operation_started(operation)
+        for index, record in enumerate(operation.steps):
+            if record.status == "done":
+                self._reporter.step_started(index, operation.plan.steps[index], _step_of(operation, index).title(), undoing=False)
+                self._reporter.step_finished(index, "done", record.duration_ms, record.detail)
+        return self._go(operation)
 
     def forward(self, operation: Operation) -> Operation:
         """Run what is not done yet. Returns the finished operation.
@@ -38,6 +66,9 @@ class Runner:
         """
         operation = self._save(replace(operation, status="running", direction="forward", error=None))
         self._reporter.operation_started(operation)
+        return self._go(operation)
+
+    def _go(self, operation: Operation) -> Operation:
         for index, record in enumerate(operation.steps):
             if record.status == "done":
                 continue
@@ -70,15 +101,15 @@ class Runner:
         began = self._world.clock.now()
         self._reporter.step_started(index, planned, step.title(), undoing=False)
         if isinstance(step, StateStep):
-            with self._world.store.write() as state:
+            with self._write() as state:
                 detail = step.do(self._world, state)
                 self._mark(state, operation, index, "done", began, detail)
         else:
-            with self._world.store.write() as state:
-                state.mark_step(operation.id, index, "started", at=began)
+            if operation.steps[index].status != "started":
+                with self._write() as state:
+                    state.mark_step(operation.id, index, "started", at=began)
             detail = step.do(self._world, self._progress(index))
-            with self._world.store.write() as state:
-                self._mark(state, operation, index, "done", began, detail)
+            self._unwritten = lambda state: self._mark(state, operation, index, "done", began, detail)
         duration = self._since(began)
         self._reporter.step_finished(index, "done", duration, detail)
         return _with_step(operation, index, StepRecord(planned.name, "done", began, duration, detail))
@@ -122,7 +153,7 @@ class Runner:
     def _fail(self, operation: Operation, index: int, error: LoomaError, cause: BaseException | None = None) -> None:
         """Undo, or pause where that is not possible or the outcome is unknown. Always raises."""
         unknown = isinstance(error, Unreachable) and isinstance(_step_of(operation, index), WorldStep)
-        with self._world.store.write() as state:
+        with self._write() as state:
             state.mark_step(operation.id, index, "started" if unknown else "failed", detail=error.message)
         self._reporter.step_finished(index, "failed", None, error.message)
         operation = self._read(operation.id)
@@ -142,7 +173,8 @@ class Runner:
     def _pause_if_asked(self, operation: Operation) -> None:
         if not self._stop_requested():
             return
-        operation = self._save(replace(self._read(operation.id), status="paused", error="interrupted"))
+        self._save(replace(operation, status="paused", error="interrupted"))
+        operation = self._read(operation.id)
         ways = f"looma operation resume {operation.id}"
         if not pivot_passed(operation):
             ways += f", or: looma operation rollback {operation.id}"
@@ -166,8 +198,17 @@ class Runner:
     def _since(self, began: datetime) -> int:
         return round((self._world.clock.now() - began).total_seconds() * 1000)
 
-    def _save(self, operation: Operation) -> Operation:
+    @contextmanager
+    def _write(self) -> Iterator[State]:
+        """A transaction that also writes the mark of the step that was done before it."""
         with self._world.store.write() as state:
+            if self._unwritten is not None:
+                self._unwritten(state)
+            yield state
+        self._unwritten = None
+
+    def _save(self, operation: Operation) -> Operation:
+        with self._write() as state:
             state.save_operation(operation)
         return operation
 
@@ -183,10 +224,20 @@ class Runner:
 
 def pivot_passed(operation: Operation) -> bool:
     """Whether the plan's pivot step was done or begun to be done on the world: from there it goes only forward."""
+    if operation.plan.pivot >= len(operation.steps):
+        return False
     status = operation.steps[operation.plan.pivot].status
     if isinstance(_step_of(operation, operation.plan.pivot), StateStep):
         return status == "done"
     return status in ("started", "done", "failed")
+
+
+def _begin_on_world(state: State, operation: Operation, index: int, began: datetime) -> Operation:
+    state.add_operation(operation)
+    if index >= operation.plan.pivot:
+        return operation
+    state.mark_step(operation.id, index, "started", at=began)
+    return _with_step(operation, index, StepRecord(operation.plan.steps[index].name, "started", began))
 
 
 def _step_of(operation: Operation, index: int) -> StateStep | WorldStep:

@@ -23,7 +23,8 @@ class PlannedStep:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will be done, decided once. ``pivot`` is the index of the step after whose success there is only forward.
+    """What will be done, decided once. ``pivot`` is the index of the step after whose success there is only forward;
+    the number of steps where all of it can be put back until its end.
 
     ``changes`` are lines for people (``+ container ...``), ``warnings`` likewise. Resume reads the steps back and never re-plans.
     """

@@ -96,7 +96,7 @@ def plan_create(
         "tenant.create",
         tenant.name,
         tuple(steps),
-        len(steps) - 1,
+        len(steps) - 1 if request.start else len(steps),
         tuple(_changes(tenant, components, chosen, cidrs)),
         warnings_of(edition, seen),
     )

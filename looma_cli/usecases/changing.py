@@ -26,15 +26,14 @@ def change(
     id = new_operation_id()
     with context.world.leases.hold(f"tenant:{tenant}", id, kind, wait_seconds=wait_seconds) as lease:
         context.children.lease = lease
+        runner = context.runner()
         try:
             with context.world.store.write() as state:
                 refuse_open(state, tenant)
                 plan = decide(state)
-                operation = None if plan is None else _operation(context, id, host, plan)
-                if operation is not None:
-                    state.add_operation(operation)
+                operation = None if plan is None else runner.begin(state, _operation(context, id, host, plan))
             if operation is not None:
-                context.runner().forward(operation)
+                runner.first(operation)
             return plan
         finally:
             context.children.lease = None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from looma_cli.errors import NotFound
 from looma_cli.model.host import Host
@@ -51,6 +52,12 @@ class Context:
         return [self.world.catalog.support_image("init", images), self.edge_image(images)]
 
 
+class Look(Protocol):
+    """How a host is looked at before something is decided about it."""
+
+    def __call__(self, context: Context, name: str, *, engine: bool) -> HostObservation: ...
+
+
 def observe_host(context: Context, name: str, *, engine: bool) -> HostObservation:
     """Look at a host before deciding: its listeners, and (``engine``) what its engine has. Raises NotFound, EngineUnavailable."""
     world = context.world
@@ -63,6 +70,20 @@ def observe_host(context: Context, name: str, *, engine: bool) -> HostObservatio
         listening |= {(protocol, port) for _, port, protocol in world.engine(name).published_ports()}
         networks = tuple(cidr for network in world.engine(name).networks(everyones=True) for cidr in network.cidrs)
     return HostObservation(host, frozenset(listening), networks, api, world.clock.now())
+
+
+def first_look() -> Look:
+    """``observe_host`` that looks at each host only once where its engine is not asked."""
+    seen: dict[str, HostObservation] = {}
+
+    def look(context: Context, name: str, *, engine: bool) -> HostObservation:
+        if engine:
+            return observe_host(context, name, engine=True)
+        if name not in seen:
+            seen[name] = observe_host(context, name, engine=False)
+        return replace(seen[name], now=context.world.clock.now())
+
+    return look
 
 
 def held_on(state: State, host: str) -> Held:
@@ -84,4 +105,4 @@ def host_record(context: Context, name: str) -> Host:
         for host in known_hosts(context, state):
             if host.name == name:
                 return host
-    raise NotFound(f"there is no host {name!r}", "looma host list shows the hosts")
+    raise NotFound(f"there is no host {name!r}", "this release runs tenants on the host local only")

@@ -16,7 +16,7 @@ from looma_cli.plan.lifecycle import plan_delete, plan_restart, plan_resume, pla
 from looma_cli.plan.reallocate import with_new_ports
 from looma_cli.plan.update import changed_fields, plan_update
 from looma_cli.usecases.changing import Decide, change
-from looma_cli.usecases.context import LOCAL, Context, held_on, observe_host
+from looma_cli.usecases.context import LOCAL, Context, Look, first_look, held_on, observe_host
 
 ATTEMPTS = 4
 QUARANTINE = timedelta(hours=1)
@@ -47,7 +47,9 @@ class TenantUseCases:
             return state.tenant(name)
 
     # creating
-    def create(self, request: CreateRequest, *, platform: bool = False, dry_run: bool = False, wait_seconds: float = 0) -> Tenant | Plan:
+    def create(
+        self, request: CreateRequest, *, platform: bool = False, dry_run: bool = False, wait_seconds: float = 0, look: Look = observe_host
+    ) -> Tenant | Plan:
         """Allocate, render, start, prove, route. Made again with the same arguments it does what is missing.
 
         Raises NotFound, Conflict (AlreadyExists with other arguments), NoFreePorts, NoFreeSubnet, ImageUnavailable, OperationFailed.
@@ -63,7 +65,7 @@ class TenantUseCases:
         host = request.host or LOCAL
 
         def attempt() -> Plan | None:
-            seen = observe_host(self._context, host, engine=request.start)
+            seen = look(self._context, host, engine=request.start)
 
             def decide(state: State) -> Plan | None:
                 if state.has_tenant(request.name):
@@ -78,13 +80,17 @@ class TenantUseCases:
         return plan if dry_run else self.show(request.name)
 
     def create_many(self, rows: Iterable[tuple[int, CreateRequest | LoomaError]], *, start: bool = True) -> Iterator[BatchResult]:
-        """Create one after the other; a bad line is reported and the next one tried."""
+        """Create one after the other; a bad line is reported and the next one tried.
+
+        What is not started binds no port, so hosts are looked at once for all of those: starting looks again.
+        """
+        look = first_look()
         for line, row in rows:
             if isinstance(row, LoomaError):
                 yield BatchResult(line, "", None, row)
                 continue
             try:
-                yield BatchResult(line, row.name, self.create(row), None)
+                yield BatchResult(line, row.name, self.create(row, look=look), None)
             except LoomaError as error:
                 yield BatchResult(line, row.name, None, error)
 
