@@ -11,7 +11,6 @@ import os
 import secrets
 import stat
 import string
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,30 +35,36 @@ class FernetVault:
         self._key_file = key_file
         self._clock = clock
         self._shared = shared
+        self._loaded: Fernet | None = None
 
     def generate(self) -> str:
         """32 characters of [A-Za-z0-9]: 190 bits."""
         return "".join(secrets.choice(_ALPHABET) for _ in range(PASSWORD_LENGTH))
 
     def seal(self, plain: str) -> str:
-        if not self._shared and not self._key_file.exists():
-            self._create()
-        return self._fernet.encrypt(plain.encode()).decode("ascii")
+        return self._fernet(create=not self._shared).encrypt(plain.encode()).decode("ascii")
 
     def open(self, sealed: str) -> str:
         """Raises SecretUnreadable when it was sealed under another key, or the key is lost."""
         from cryptography.fernet import InvalidToken
 
         try:
-            return self._fernet.decrypt(sealed.encode()).decode()
+            return self._fernet().decrypt(sealed.encode()).decode()
         except (InvalidToken, UnicodeError) as error:
             raise SecretUnreadable(
                 f"a secret was sealed under another key than {self._key_file}",
                 "put back the key file that belongs to this state, or name it with LOOMA_SECRET_KEY_FILE",
             ) from error
 
-    @cached_property
-    def _fernet(self) -> Fernet:
+    def _fernet(self, *, create: bool = False) -> Fernet:
+        """Read once: a key that is lost while this process runs is neither missed nor made anew."""
+        if self._loaded is None:
+            if create and not self._key_file.exists():
+                self._create()
+            self._loaded = self._load()
+        return self._loaded
+
+    def _load(self) -> Fernet:
         from cryptography.fernet import Fernet
 
         try:

@@ -178,6 +178,22 @@ def test_an_empty_file_becomes_a_state(path: Path, new_sqlite: NewSqlite) -> Non
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_the_log_of_a_state_that_was_taken_away_does_not_get_into_a_new_one(home: Path, new_sqlite: NewSqlite) -> None:
+    with new_sqlite(home / "looma.db").store().write() as state:
+        state.add_tenant(bare("in-the-log"))
+        former = state.installation()
+        log, index = (home / "looma.db-wal").read_bytes(), (home / "looma.db-shm").read_bytes()
+    for found in home.glob("looma.db*"):
+        found.unlink()
+    (home / "looma.db-wal").write_bytes(log)
+    (home / "looma.db-shm").write_bytes(index)
+    fresh = new_sqlite(home / "looma.db").store()
+    with fresh.read() as state:
+        assert state.tenants() == []
+        assert state.installation() != former
+    assert fresh.check() == []
+
+
 @pytest.mark.parametrize(("start", "length"), [(100, 3996), (4096, 60_000)])
 def test_a_corrupt_state_is_refused(home: Path, new_sqlite: NewSqlite, start: int, length: int) -> None:
     with (home / "looma.db").open("r+b") as file:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import pytest
 
+from looma_cli.adapters.database.columns import IS_OPEN
 from looma_cli.adapters.database.store import DatabaseStore
 from looma_cli.errors import AlreadyExists, Held, NotFound
 from looma_cli.model.operation import OPEN_STATUSES, OPERATION_STATUSES, Holder, Lease, Operation, Plan, PlannedStep, StepRecord
@@ -130,6 +131,39 @@ def test_a_mark_commits_together_with_its_deed_or_not_at_all(store: DatabaseStor
     with store.read() as state:
         assert state.operation("op-1").steps[0].status == "todo"
         assert not state.has_tenant("acme")
+
+
+def test_only_the_beginning_of_a_deed_and_the_end_of_an_operation_must_survive_a_power_failure(store: DatabaseStore) -> None:
+    for deed, durable in (
+        (lambda state: state.add_operation(operation()), False),
+        (lambda state: state.save_operation(operation(status="running")), False),
+        (lambda state: state.mark_step("op-1", 0, "started"), True),
+        (lambda state: state.mark_step("op-1", 0, "done"), False),
+        (lambda state: state.mark_step("op-1", 0, "undoing"), True),
+        (lambda state: state.mark_step("op-1", 0, "undone"), False),
+        (lambda state: state.save_operation(operation(status="paused")), True),
+        (lambda state: state.save_operation(operation(status="done")), True),
+        (lambda state: state.save_lease(LEASE), False),
+    ):
+        with store.write() as state:
+            deed(state)
+            assert state.durable is durable
+    with store.read() as state:
+        assert state.operation("op-1").status == "done"
+
+
+def test_an_open_operation_is_found_by_its_index(store: DatabaseStore) -> None:
+    with store.write() as state:
+        for number in range(300):
+            state.add_operation(operation(f"op-{number}", f"tenant-{number % 10}", status="done"))
+        state.add_operation(operation("op-open"))
+        found = state.open_operation("acme")
+    assert found is not None
+    assert found.id == "op-open"
+    if store.url.startswith("sqlite"):
+        query = f"EXPLAIN QUERY PLAN SELECT id FROM operations WHERE tenant = 'acme' AND {IS_OPEN}"
+        with store.connection() as connection:
+            assert "uq_operations_open_tenant" in str(connection.exec_driver_sql(query).all())
 
 
 def test_what_is_not_there_is_not_found(store: DatabaseStore) -> None:

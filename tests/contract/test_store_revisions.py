@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 import stat
@@ -112,6 +113,13 @@ def test_queries_see_the_tables_as_they_are_declared() -> None:
     declared = {name: [(c.name, repr(c.type)) for c in table.columns] for name, table in tables.METADATA.tables.items()}
     seen = {table.name: [(c.name, repr(c.type)) for c in table.columns] for table in columns.ALL}
     assert seen == declared
+
+
+def test_the_page_about_the_state_names_every_table_and_revision() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "state.md").read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^## (.+?)\n(.+?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL))
+    assert re.findall(r"^\| `(\w+)`", sections["Tables"], re.MULTILINE) == [*tables.METADATA.tables, "alembic_version"]
+    assert tuple(re.findall(r"^\| `(\w+)`", sections["Revisions"], re.MULTILINE)) == revisions.REVISIONS
 
 
 def test_the_migrations_can_be_walked_back(database: Database) -> None:

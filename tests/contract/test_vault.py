@@ -114,6 +114,18 @@ def test_a_lost_key_is_not_replaced_by_opening(key_file: Path, vault: FernetVaul
     assert not key_file.exists()
 
 
+def test_a_key_that_is_lost_meanwhile_is_not_made_anew(key_file: Path, vault: FernetVault) -> None:
+    kept = vault.seal("x")
+    key = key_file.read_bytes()
+    key_file.unlink()
+    sealed = vault.seal("y")
+    assert not key_file.exists()
+    key_file.write_bytes(key)
+    key_file.chmod(0o600)
+    again = FernetVault(key_file, SystemClock())
+    assert (again.open(kept), again.open(sealed)) == ("x", "y")
+
+
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o660])
 def test_a_key_that_others_may_read_is_refused(key_file: Path, vault: FernetVault, mode: int) -> None:
     sealed = vault.seal("x")

@@ -136,6 +136,7 @@ class SqliteDatabase:
             with fresh.writing() as connection:
                 fill(connection)
             fresh.close()
+            remove(self.path)  # an empty file, and what belonged to a file that was taken away: its log would be read into the new one
             os.replace(unfinished, self.path)
             synchronise(self.path.parent)
         finally:
