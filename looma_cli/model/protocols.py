@@ -58,8 +58,8 @@ class State(Protocol):
         ...
 
     def adopt_installation(self, id: str) -> None:
-        """Take over the identity of a lost state. Raises InvalidValue for anything but 12 hex digits, NotAllowed once this state
-        holds a tenant."""
+        """Take over the identity of a lost state. Raises InvalidValue for what no label of ours can say (lower-case letters,
+        digits and hyphens), NotAllowed once this state holds a tenant."""
         ...
 
     # tenants (always with their ports and subnets)

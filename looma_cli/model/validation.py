@@ -23,7 +23,7 @@ _RELEASE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # RFC 1123, 2.1, in lower case
 _SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OPERATION = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
-_INSTALLATION = re.compile(r"[0-9a-f]{12}")
+_INSTALLATION = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _DURATION = re.compile(r"(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+(?:\.[0-9]+)?)s)?")
 _SECONDS = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _LONGEST_DURATION = 7 * 24 * 3600.0
@@ -53,7 +53,7 @@ edition_name = _named("an edition name", _EDITION, "looma edition list shows the
 component_name = _named("a component name", _COMPONENT, "looma health TENANT shows a tenant's components")
 host_name = _named("a host name", _HOST, "lower-case letters, digits, dots and hyphens; the machine itself is called local")
 release = _named("a release", _RELEASE, "looma edition show EDITION lists the releases; they look like 1.4.2")
-installation_id = _named("an installation's id", _INSTALLATION, "12 hex digits, the value of the label looma.installation")
+installation_id = _named("an installation's id", _INSTALLATION, "it is the value of the label looma.installation: 12 hex digits")
 operation_id = _named("an operation id", _OPERATION, "looma operation list shows them")
 
 

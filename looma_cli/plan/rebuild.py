@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -117,10 +117,23 @@ def recover(traces: Traces, edition_of: Callable[[str], Edition], seal: Callable
     return _completed(reading, tenant, edition)
 
 
+def lacking(recovered: Recovered, found: Collection[str]) -> Recovered:
+    """The same with ``failed`` for a tenant of whose secrets not all were found: it cannot be rendered, so nothing may try."""
+    missing = [name for name in recovered.secrets if name not in found]
+    if not missing:
+        return recovered
+    problems = tuple(f"no container holds secret {name}" for name in missing)
+    rows = tuple(replace(row, state="reserved") for row in recovered.allocations)
+    tenant = replace(recovered.tenant, status="failed")
+    return replace(recovered, tenant=tenant, allocations=rows, problems=(*recovered.problems, *problems))
+
+
 def _completed(reading: _Reading, tenant: Tenant, edition: Edition) -> Recovered:
     subnets = _subnets(reading, tenant)
     chosen = _chosen(reading, tenant, edition)
-    tenant = replace(tenant, status=_status(reading, tenant, edition))
+    complete = (len(subnets), len(chosen)) == (len(LAYERS), len(wanted_ports(edition.of_profile(tenant.profile))))
+    status = _status(reading, tenant, edition)
+    tenant = replace(tenant, status=status if complete else "failed")
     state = "bound" if tenant.status in ("running", "suspended") else "reserved"
     rows = [replace(row, state=state) for row in allocations_of(tenant, chosen)]
     _notice_override(reading)

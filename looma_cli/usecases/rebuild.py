@@ -16,7 +16,7 @@ from looma_cli.model.route import EdgeRecord
 from looma_cli.model.tenant import Tenant
 from looma_cli.model.world import World
 from looma_cli.plan.observation import START_INTERVAL_API
-from looma_cli.plan.rebuild import Recovered, Traces, recover
+from looma_cli.plan.rebuild import Recovered, Traces, lacking, recover
 from looma_cli.steps.layers import RenderStack, manifest_name
 from looma_cli.usecases.context import Context, known_hosts
 
@@ -160,7 +160,7 @@ class Rebuild:
         if self._known(name):
             return
         if dry_run:
-            recovered, secrets = self._recovered(world, host, edge, name, lambda key: "")
+            recovered, _ = self._recovered(world, host, edge, name, lambda key: "")
         else:
             with world.leases.hold(f"tenant:{name}", None, KIND):  # nobody creates or deletes it meanwhile
                 recovered, secrets = self._recovered(world, host, edge, name, world.vault.seal)
@@ -172,8 +172,6 @@ class Rebuild:
         tenant = recovered.tenant
         for problem in recovered.problems:
             self._problem(name, problem)
-        for secret in sorted(set(recovered.secrets) - set(secrets)):
-            self._problem(name, f"no container holds secret {secret}")
         self._findings.tenants.append(replace(tenant, ports=recovered.allocations, subnets=recovered.subnets))
         self._findings.changes.append(f"+ tenant {name}: {tenant.edition} {tenant.release}, {tenant.profile}, {tenant.status}")
 
@@ -197,7 +195,8 @@ class Rebuild:
         traces = Traces(name, host.name, workloads, networks, route, edge is not None, override, world.clock.now())
         recovered = recover(traces, world.catalog.edition, seal)
         edition = world.catalog.edition(recovered.tenant.edition)
-        return recovered, _secrets(world, host.name, workloads, edition, recovered.secrets)
+        secrets = _secrets(world, host.name, workloads, edition, recovered.secrets)
+        return lacking(recovered, secrets), secrets
 
     def _render_missing(self, world: World, tenant: Tenant) -> None:
         generations = [["data", tenant.data_generation], ["app", tenant.app_generation]]

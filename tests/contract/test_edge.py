@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from looma_cli.errors import EdgeRefused, ImageUnavailable, InvalidValue, NotFound, PortTaken, Unreachable
-from looma_cli.model.route import Upstream
+from looma_cli.model.route import EdgeRecord, Upstream
 from tests.contract.certificates import self_signed
 from tests.contract.edges import EdgeRig, FakeEdgeRig, NginxEdgeRig, new_tenant, route
 
@@ -294,3 +294,26 @@ def test_no_value_breaks_out_of_the_configuration(rig: EdgeRig, evil: str) -> No
         with pytest.raises(EdgeRefused):
             rig.edge.apply(replace(good, tenant=name))
     assert good.tenant not in rig.edge.routes()
+
+
+# --- what it remembers ------------------------------------------------------------------------------------------------
+
+
+def test_an_edge_remembers_its_ports_and_every_route(bare: EdgeRig) -> None:
+    assert bare.edge.recall() is None
+    bare.edge.ensure(bare.specification)
+    ports = (bare.specification.http_port, bare.specification.https_port)
+    assert bare.edge.recall() == EdgeRecord(*ports, ())
+    chain, key = self_signed("crm.acme.example")
+    upstreams = (bare.upstream("main"), bare.upstream("user-service", "/user-service"), bare.upstream("api", "/api/v1"))
+    first = route(bare, "port", hostname="crm.acme.example", upstreams=upstreams, certificate=chain, private_key=key)
+    second = route(bare, "quiet")
+    bare.edge.apply(first)
+    bare.edge.apply(second)
+    bare.edge.set_mode("quiet", "suspended")
+    expected = EdgeRecord(*ports, (first, replace(second, mode="suspended")))
+    assert bare.another().recall() == expected
+    bare.stop()
+    assert bare.another().recall() == expected
+    bare.edge.destroy()
+    assert bare.another().recall() is None

@@ -414,6 +414,20 @@ def test_what_is_stopped_or_gone_cannot_be_entered(rig: Rig, data: LayerReferenc
         rig.engine.logs(workload, tail=None, follow=False, since=None)
 
 
+def test_a_file_is_read_from_a_running_and_from_a_stopped_container(rig: Rig, data: LayerReference) -> None:
+    api = service(secrets=["password"])
+    rig.engine.start(layer(rig, data, {"api": api}, subnet=rig.free_subnet(), secrets={"password": "first$PATH #1 中"}))
+    (workload,) = rig.engine.workloads(data.tenant)
+    assert rig.engine.read_file(workload, "/run/secrets/password") == "first$PATH #1 中"
+    assert rig.engine.read_file(workload, "/run/secrets/absent") is None
+    assert rig.engine.read_file(workload, "/run/secrets") is None
+    rig.engine.stop(data, timeout_seconds=1)
+    assert rig.engine.read_file(workload, "/run/secrets/password") == "first$PATH #1 中"
+    rig.engine.remove(data, volumes=True)
+    with pytest.raises(NotFound):
+        rig.engine.read_file(workload, "/run/secrets/password")
+
+
 # secrets
 
 

@@ -203,16 +203,21 @@ def forget_secret(machine: Machine) -> None:
         container.files = {path: text for path, text in container.files.items() if path != "/run/secrets/mysql_password"}
 
 
+def publish_nothing(machine: Machine) -> None:
+    machine.daemon.containers["looma-acme-data-g1-redis-1"].ports = ()
+
+
 @pytest.mark.parametrize(
     ("damage", "status", "said"),
     [
         (stop_one, "failed", "acme: 13 of 14 containers run; not running: user-service"),
         (remove_one, "failed", "acme: no container of user-service"),
-        (remove_network, "running", "acme: network looma-acme-app-g1 has 0 IPv4 subnets, or is not there"),
+        (remove_network, "failed", "acme: network looma-acme-app-g1 has 0 IPv4 subnets, or is not there"),
         (forget_route, "running", "acme: the edge has no route of it; looma tenant restart acme puts it back"),
         (freeze, "failed", "acme: its containers run, but its route is frozen: a change was interrupted"),
         (rename, "running", "acme: its containers differ in display_name: an update was interrupted; run looma tenant update"),
-        (forget_secret, "running", "acme: no container holds secret mysql_password"),
+        (publish_nothing, "failed", "acme: redis publishes no port for 6379/tcp"),
+        (forget_secret, "failed", "acme: no container holds secret mysql_password"),
     ],
 )
 def test_what_is_broken_is_said_and_the_rest_comes_back(
@@ -238,6 +243,21 @@ def test_a_failed_start_of_a_failed_tenant_keeps_its_volumes(machine: Machine) -
         looma.tenants.start("acme")
     assert set(machine.daemon.volumes) == volumes
     assert looma.tenants.start("acme").status == "running"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("damage", [forget_secret, remove_network, publish_nothing])
+def test_what_cannot_be_rendered_is_refused_and_can_be_deleted(machine: Machine, damage: Callable[[Machine], None]) -> None:
+    damage(machine)
+    machine.lose_state()
+    rebuild(machine)
+    there, looma = everything_on(machine), machine.looma()
+    with pytest.raises(OperationFailed):
+        looma.tenants.start("acme")
+    with pytest.raises(NotAllowed):
+        looma.tenants.update(UpdateRequest("acme", settings={"B": "2"}))
+    assert everything_on(machine) == there
+    looma.tenants.delete("acme", backup=False)
+    assert [name for name in machine.left_on_engine() if "acme" in name] == []
 
 
 def unread_record(machine: Machine) -> None:

@@ -21,8 +21,8 @@ class DatabaseState(PortSection, JournalSection, FileSection):
 
     def adopt_installation(self, id: str) -> None:
         """See ``State``. The tenants of two installations would otherwise be under one label."""
-        if not re.fullmatch("[0-9a-f]{12}", id):
-            raise InvalidValue(f"{id[:60]!r} is no installation's id", "12 hex digits, the value of the label looma.installation")
+        if not re.fullmatch("[a-z0-9][a-z0-9-]{0,62}", id):
+            raise InvalidValue(f"{id[:60]!r} is no installation's id", "it is the value of the label looma.installation")
         if id == self.installation():
             return
         if self._find((TENANTS.c.name,)):
