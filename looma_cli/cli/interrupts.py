@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while something is being changed: the step under way is finished, then the operation pauses."""
+"""Ctrl-C, SIGTERM and a lost terminal while something is being changed: the step under way is finished, then the operation pauses."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def finishing_the_step(running: Callable[[], bool], tell: Callable[[], None]) ->
             tell()
 
     mine = threading.current_thread() is threading.main_thread()
-    heeded = [n for n in (signal.SIGINT, signal.SIGTERM) if mine and signal.getsignal(n) is not signal.SIG_IGN]
+    heeded = [n for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if mine and signal.getsignal(n) is not signal.SIG_IGN]
     before = {number: signal.signal(number, handle) for number in heeded}
     try:
         yield

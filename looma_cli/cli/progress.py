@@ -134,6 +134,41 @@ class JsonReporter(PlainReporter):
         self._say(json.dumps({**head, **facts}))
 
 
+class BatchReporter:
+    """For many operations one after the other: each tenant is one thing under way, its steps are only named."""
+
+    def __init__(self, reporter: ClosingReporter) -> None:
+        self._reporter = reporter
+        self._tenant = ""
+        self.running = False
+
+    def operation_started(self, operation: Operation) -> None:
+        self.running = True
+        self._tenant = operation.tenant
+
+    def step_started(self, index: int, step: PlannedStep, title: str, undoing: bool) -> None:
+        self._reporter.note(f"{self._tenant}: {'undoing' if undoing else 'creating'} {title}")
+
+    def step_progress(self, index: int, text: str) -> None:
+        pass
+
+    def step_finished(self, index: int, status: str, duration_ms: int | None, detail: str) -> None:
+        pass
+
+    def operation_finished(self, operation: Operation) -> None:
+        self.running = False
+
+    def note(self, text: str) -> None:
+        self._reporter.note(text)
+
+    def warn(self, text: str) -> None:
+        self._reporter.warn(text)
+
+    def close(self) -> None:
+        self.running = False
+        self._reporter.close()
+
+
 def headline(operation: Operation) -> str:
     verb = operation.kind.split(".")[-1].replace("_", " ").capitalize()
     undoing = "Roll back: " if operation.direction == "back" else ""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TextIO
+from typing import Any, TextIO
 
 _STYLES = {
     "bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36",
@@ -57,6 +58,25 @@ class Screen:
         self.stream.write(text + "\n")
 
 
+class _Forgiving:
+    """Standard error: when nobody reads it any more, that is no reason to undo what is being done, or to end in another way."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 @dataclass
 class Terminal:
     """Standard input, output and error of one run. ``environment`` decides on colours and widths."""
@@ -79,8 +99,8 @@ class Terminal:
 
     @property
     def err(self) -> Screen:
-        """Everything else."""
-        return self._screen(self.error)
+        """Everything else. Writing to it never fails."""
+        return replace(self._screen(self.error), stream=_Forgiving(self.error))  # type: ignore[arg-type]
 
     @property
     def can_ask(self) -> bool:

@@ -85,7 +85,8 @@ def test_text_lists_each_line_and_progress_goes_to_standard_error(cli: Cli, tmp_
     head, *rows = result.out.splitlines()
     assert head.split() == ["LINE", "NAME", "RESULT", "WHAT"]
     assert [row.split()[0] for row in rows] == ["1", "4", "5"]
-    assert "line 1: one1 created" in result.err
+    assert result.err.splitlines()[:2] == ["one1: creating ...", "one1: created"]
+    assert result.err.splitlines()[-1].startswith("line-5: failed ('UP' is not a tenant name)")
 
 
 def test_dry_run_plans_each_line_and_makes_nothing(cli: Cli, tmp_path: Path) -> None:

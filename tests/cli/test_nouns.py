@@ -332,6 +332,19 @@ def test_state_audit_says_what_is_missing_and_exits_5(acme: Cli) -> None:
     assert "In the state, but not there" in acme("state", "audit").out
 
 
+def test_state_rebuild_asks_and_takes_over_what_runs(acme: Cli) -> None:
+    home = acme.machine.home
+    for file in home.glob("looma.db*"):
+        file.unlink()
+    assert acme.json("tenant", "list") == {"tenants": []}
+    plan = acme.json("state", "rebuild", "--dry-run")["plan"]
+    assert any("acme" in change for change in plan["changes"])
+    assert acme.json("state", "rebuild", code=2)["error"]["code"] == "confirmation_required"
+    report = acme.json("state", "rebuild", "--yes", code=acme("state", "rebuild", "--yes").code)
+    assert {"installation", "rebuilt", "skipped", "problems"} == set(report)
+    assert [tenant["name"] for tenant in acme.json("tenant", "list")["tenants"]] == ["acme"]
+
+
 # doctor
 def test_doctor(cli: Cli) -> None:
     document = cli.json("doctor")

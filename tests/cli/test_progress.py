@@ -123,6 +123,17 @@ def test_things_under_way_are_shown_in_place_and_kept_when_they_end(terminal: bo
         assert text.splitlines() == ["mysql: building ...", "mysql: built in 3 s", "something else: happened"]
 
 
+class Gone(Stream):
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_reader_that_is_gone_stops_no_operation(is_terminal: bool) -> None:
+    streams = Terminal(Stream(), Stream(), Gone(terminal=is_terminal), {})
+    failing_run(reporter_for(streams, "text", {}))
+
+
 def test_running_says_whether_an_operation_is_under_way() -> None:
     for terminal in (True, False):
         streams = Terminal(Stream(), Stream(), Stream(terminal=terminal), {})

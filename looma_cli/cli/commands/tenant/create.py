@@ -86,12 +86,16 @@ def _refuse_single(name: str | None, hostname: str | None, display_name: str | N
 
 def _many(session: Session, path: str, values: dict[str, Any]) -> Listing:
     """One line after the other; a bad one is reported and the next one tried. Exit 1 if any failed."""
+    from looma_cli.cli.progress import BatchReporter
+
+    session.reporter = BatchReporter(session.reporter)
     rows = batch(path, values)
     outcomes = _planned(session, rows) if session.dry_run else _made(session, rows, values["start"])
     results = []
     for result in outcomes:
         results.append(result)
-        session.reporter.note(f"line {result['line']}: {result['name'] or '?'} {result['status']}")
+        name = result["name"] or f"line-{result['line']}"
+        session.reporter.note(f"{name}: {result['status']}{' (' + result['error']['message'] + ')' if result['error'] else ''}")
     if any(result["error"] for result in results):
         session.exit_code = 1
     session.close()
