@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
-from looma_cli.errors import Cancelled, Conflict, LoomaError, NotAllowed, OperationFailed, Paused, Unreachable
+from looma_cli.errors import Cancelled, Conflict, LoomaError, NotAllowed, OperationFailed, Paused, Unreachable, UsageError
 from looma_cli.model.operation import Operation, StepRecord
 from looma_cli.model.protocols import State
 from looma_cli.model.reporting import Reporter
@@ -250,8 +250,8 @@ def _with_step(operation: Operation, index: int, record: StepRecord) -> Operatio
 
 
 def _as_failure(operation: Operation, error: LoomaError) -> LoomaError:
-    """What the caller sees after a complete undo: conflicts and unreachable hosts as themselves, the rest as a failed operation."""
-    if isinstance(error, (Conflict, Unreachable)):
+    """What the caller sees after a complete undo: what keeps its own exit code as itself, the rest as a failed operation."""
+    if isinstance(error, (Conflict, Unreachable, UsageError)):
         error.details.setdefault("operation", operation.id)
         return error
     hint = error.hint or f"looma operation show {operation.id}"

@@ -12,6 +12,17 @@ from looma_cli.steps.layers import manifest_name, render_request
 from looma_cli.usecases.context import Context
 
 
+def refuse_broken_override(context: Context, tenant: Tenant) -> None:
+    """Before anything is stopped or changed. Raises InvalidManifest with the lines that are wrong in the tenant's ``override.yaml``."""
+    world = context.world
+    if world.files.read(tenant.name, "override.yaml") is None:
+        return
+    for layer in ("data", "app"):
+        with world.store.read() as state:
+            request = render_request(world, state, tenant, layer, tenant.layer(layer).generation, False)
+        world.renderer.render(request)
+
+
 class StackUseCases:
     def __init__(self, context: Context) -> None:
         self._context = context

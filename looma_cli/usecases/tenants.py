@@ -17,6 +17,7 @@ from looma_cli.plan.reallocate import with_new_ports
 from looma_cli.plan.update import changed_fields, plan_update
 from looma_cli.usecases.changing import Decide, change
 from looma_cli.usecases.context import LOCAL, Context, Look, first_look, held_on, observe_host
+from looma_cli.usecases.stacks import refuse_broken_override
 
 ATTEMPTS = 4
 QUARANTINE = timedelta(hours=1)
@@ -132,6 +133,7 @@ class TenantUseCases:
     # verbs
     def start(self, name: str, *, dry_run: bool = False, wait_seconds: float = 0) -> Tenant | Plan:
         tenant = self.show(name)
+        refuse_broken_override(self._context, tenant)
         moved: list[bool] = []
 
         def attempt() -> Plan | None:
@@ -151,6 +153,7 @@ class TenantUseCases:
 
     def restart(self, name: str, *, dry_run: bool = False, wait_seconds: float = 0) -> Tenant | Plan:
         tenant = self.show(name)
+        refuse_broken_override(self._context, tenant)
         seen = observe_host(self._context, tenant.host, engine=True)
 
         def decide(state: State) -> Plan:
@@ -166,6 +169,7 @@ class TenantUseCases:
     def update(self, request: UpdateRequest, *, dry_run: bool = False, wait_seconds: float = 0) -> Tenant | Plan:
         """Apply what is asked for, and templates or an ``override.yaml`` that changed. Nothing but the record for a stopped tenant."""
         tenant = self.show(request.name)
+        refuse_broken_override(self._context, tenant)
         edition = self._world.catalog.edition(tenant.edition)
         certificate = None
         if request.tls_certificate is not UNSET:
