@@ -48,7 +48,7 @@ class PostgresqlDatabase:
         with self.reading() as connection:
             return self._has(connection, "alembic_version") or self._has(connection, "tenants")
 
-    def revision(self, connection: Connection) -> str | None:
+    def revision(self, connection: Connection) -> str:
         if self._has(connection, "alembic_version") and self._has(connection, "installation"):
             return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one())
         raise faults.foreign(self.place, "its tables are of another program")

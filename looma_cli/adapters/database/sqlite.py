@@ -95,8 +95,8 @@ class SqliteDatabase:
         except OSError as error:
             raise self._unusable(error) from error
 
-    def revision(self, connection: Connection) -> str | None:
-        """None when there is no file, or an empty one. Raises StateUnusable for what is not a state of looma."""
+    def revision(self, connection: Connection) -> str:
+        """As in ``migrations/versions``. Raises StateUnusable for what is not a state of looma."""
         names = "SELECT count(*), sum(name IN ('alembic_version', 'installation')) FROM sqlite_master WHERE type = 'table'"
         tables, ours = connection.exec_driver_sql(names).one()
         if ours == 2:

@@ -24,7 +24,7 @@ def upgrade(database: SqliteDatabase | PostgresqlDatabase, clock: Clock) -> Upgr
     """Copy and migration are one exclusive transaction, looked at again inside: another process may have been first."""
     with database.migrating() as connection:
         before = database.revision(connection)
-        if before is None or before == HEAD:
+        if before == HEAD:
             return None
         copy = database.copy(connection, f"{HEAD}-{clock.now():%Y%m%dT%H%M%SZ}")
         migrate(connection, HEAD)
