@@ -26,13 +26,16 @@ def state(word: str) -> Painted:
 
 
 def ago(then: datetime | None, now: datetime | None = None) -> str:
-    """``3m ago``; ``never`` for None."""
+    """``3m ago``, in one unit; ``never`` for None."""
     if then is None:
         return "never"
     seconds = max(((now or datetime.now(UTC)) - then).total_seconds(), 0)
     if seconds < 2:
         return "just now"
-    return f"{seconds:.0f}s ago" if seconds < 60 else f"{span(seconds)} ago"
+    for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds >= 2 * length or (unit != "d" and seconds >= length):
+            return f"{seconds // length:.0f}{unit} ago"
+    return f"{seconds:.0f}s ago"
 
 
 def span(seconds: float) -> str:

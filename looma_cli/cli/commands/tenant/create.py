@@ -119,7 +119,12 @@ def _planned(session: Session, rows: Any) -> Iterator[dict[str, Any]]:
             yield _result(line, row.name, error)
 
 
+def _bare(shape: Any) -> Any:
+    """A plan without the key that it stands under by itself."""
+    return shape["plan"] if shape and "plan" in shape else shape
+
+
 def _result(line: int, name: str, error: LoomaError | None, **done: Any) -> dict[str, Any]:
     status = "failed" if error else "planned" if "plan" in done else done["tenant"].status
-    shapes = {key: None if value is None else document(value).get("plan", document(value)) for key, value in done.items()}
+    shapes = {key: _bare(document(value)) for key, value in done.items()}
     return {"line": line, "name": name, "status": status, **shapes, "error": envelope(explain(error))["error"] if error else None}
