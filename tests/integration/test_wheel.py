@@ -34,7 +34,14 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Run:
     def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         command = [str(python.parent / "looma"), *arguments]
         return subprocess.run(
-            command, cwd=elsewhere, env=environment | more, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, check=False
+            command,
+            cwd=elsewhere,
+            env=environment | more,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            stdin=subprocess.DEVNULL,
+            check=False,
         )
 
     return run
@@ -48,7 +55,9 @@ def test_editions_are_inside(installed: Run) -> None:
 
 def test_a_tenant_is_rendered_without_an_engine(installed: Run, tmp_path: Path) -> None:
     nowhere = f"unix://{tmp_path}/nowhere.sock"
-    created = installed("tenant", "create", "acme", "--edition", "basic", "--profile", "lite", "--no-start", "-o", "json", DOCKER_HOST=nowhere)
+    created = installed(
+        "tenant", "create", "acme", "--edition", "basic", "--profile", "lite", "--no-start", "-o", "json", DOCKER_HOST=nowhere
+    )
     assert created.returncode == 0, created.stdout + created.stderr
     assert json.loads(created.stdout)["status"] == "created"
     rendered = installed("tenant", "render", "acme", "-o", "json", DOCKER_HOST=nowhere)
