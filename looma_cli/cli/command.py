@@ -40,7 +40,7 @@ class Noun:
         )
 
     def verb(
-        self, name: str, *, example: str, changes: bool = False, waits: bool | None = None, prints: bool = True, **settings: Any
+        self, name: str, *, example: str, changes: bool = False, waits: bool | None = None, prints: bool = True
     ) -> Callable[[Function], Function]:
         """Register ``function(session, ...)``. Its result is printed (None: nothing); its docstring is the help.
 
@@ -49,12 +49,8 @@ class Noun:
         extra = [p for p, wanted in ((_OUTPUT, prints), (_DRY_RUN, changes), (_WAIT, changes if waits is None else waits)) if wanted]
 
         def register(function: Function) -> Function:
-            self._app.command(
-                name,
-                cls=QuickCommand,
-                epilog=_epilog(example),
-                context_settings={**CONTEXT_SETTINGS, **settings},
-            )(_with_session(function, extra))
+            command = self._app.command(name, cls=QuickCommand, epilog=_epilog(example), context_settings=CONTEXT_SETTINGS)
+            command(_with_session(function, extra))
             return function
 
         return register

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -143,6 +144,15 @@ def test_a_second_ctrl_c_ends_at_once_and_leaves_an_operation_to_resume(cli: Cli
     assert operation["status"] in ("interrupted", "paused")
     assert cli.json("operation", "rollback", operation["id"])["status"] == "rolled_back"
     assert cli.machine.left_on_engine() == []
+
+
+def test_ctrl_c_ends_a_whole_batch(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "tenants.yaml"
+    file.write_text("- {name: one1}\n- {name: two2}\n- {name: three3}\n")
+    interrupt_while_waiting(cli, times=1)
+    result = cli("tenant", "create", "--from", str(file), *LITE, "-o", "json")
+    assert (result.code, result.error["code"]) == (130, "interrupted")
+    assert [operation["tenant"] for operation in cli.json("operation", "list", "--all")["operations"]] == ["one1"]
 
 
 def test_ctrl_c_while_only_looking_ends_at_once(acme: Cli) -> None:

@@ -22,7 +22,7 @@ from looma_cli.cli.failures import envelope, explain
 from looma_cli.cli.present import Listing, Page
 from looma_cli.cli.reading import batch, pem
 from looma_cli.cli.session import Session
-from looma_cli.errors import LoomaError, UsageError
+from looma_cli.errors import Cancelled, LoomaError, UsageError
 from looma_cli.model.requests import CreateRequest
 
 
@@ -104,6 +104,8 @@ def _many(session: Session, path: str, values: dict[str, Any]) -> Listing:
 
 def _made(session: Session, rows: Any, start: bool) -> Iterator[dict[str, Any]]:
     for result in session.looma.tenants.create_many(rows, start=start):
+        if isinstance(result.error, Cancelled):  # Ctrl-C ends the whole file, not one line
+            raise result.error
         yield _result(result.line, result.name, result.error, tenant=result.tenant)
 
 

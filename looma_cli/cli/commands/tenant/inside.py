@@ -67,7 +67,6 @@ def _since(text: str | None) -> str | None:
 @noun.verb(
     "exec",
     prints=False,
-    ignore_unknown_options=False,
     example="""
 looma tenant exec acme redis -- redis-cli ping
 looma tenant exec acme postgresql -- sh""",
