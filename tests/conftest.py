@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -12,6 +13,10 @@ from looma_cli.adapters.engine.endpoint import resolve
 from looma_cli.errors import LoomaError
 from looma_cli.model.layer import LABEL_INSTALLATION
 from tests.engine_objects import TEST_LABEL, is_stale, owner_mark, remove_objects
+
+# A shell's background job starts with Ctrl-C ignored, and so would every program that these tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -46,10 +46,10 @@ def plan_start(
         *reserve_edge(tenant.name, tenant.host, held, held.ports | seen.listening, limits),
         PullImages(tenant.name, tenant.host, references, tenant.images == "local").planned("the stack's images"),
         *start_steps(tenant, before, edge_image, new_route=not routed),
-        SettleFiles(tenant.name).planned("the old files are not needed any more"),
         SetStatus(tenant.name, "running", "provisioning").planned("everything answers"),
+        SettleFiles(tenant.name).planned("the old files are not needed any more"),
     ]
-    return Plan("tenant.start", tenant.name, tuple(steps), len(steps) - 1, (f"~ tenant {tenant.name}: {tenant.status} -> running",))
+    return Plan("tenant.start", tenant.name, tuple(steps), len(steps) - 2, (f"~ tenant {tenant.name}: {tenant.status} -> running",))
 
 
 def plan_stop(tenant: Tenant) -> Plan:
@@ -68,7 +68,9 @@ def plan_stop(tenant: Tenant) -> Plan:
 def plan_restart(stop: Plan, start: Plan) -> Plan:
     """Stop and start as one operation; a failure brings back a running tenant."""
     steps = (*stop.steps, *start.steps)
-    return Plan("tenant.restart", stop.tenant, steps, len(steps) - 1, (f"~ tenant {stop.tenant}: running -> stopped -> running",))
+    return Plan(
+        "tenant.restart", stop.tenant, steps, len(stop.steps) + start.pivot, (f"~ tenant {stop.tenant}: running -> stopped -> running",)
+    )
 
 
 def plan_suspend(tenant: Tenant) -> Plan:
