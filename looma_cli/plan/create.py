@@ -12,7 +12,7 @@ from looma_cli.model.operation import Plan, PlannedStep
 from looma_cli.model.requests import CreateRequest
 from looma_cli.model.tenant import LOOPBACK, Allocation, Certificate, LayerReference, Subnet, Tenant
 from looma_cli.plan.observation import HostObservation, Limits
-from looma_cli.plan.ports import Chosen, choose_ports, free_port, wanted_ports
+from looma_cli.plan.ports import Chosen, Numbers, Taken, choose_ports, free_port, wanted_ports
 from looma_cli.plan.subnets import choose_subnets
 from looma_cli.steps.layers import CreateLayer, PullImages, RenderStack, SettleFiles, StartLayer
 from looma_cli.steps.routes import ApplyRoute, CheckRoute, EnsureEdge
@@ -80,15 +80,15 @@ def plan_create(
     components = components_of(edition, request.profile)
     taken = held.ports | seen.listening
     chosen = choose_ports(wanted_ports(components), taken, request.ports, limits.port_range)
-    mine = {c.host_port for c in chosen}
-    public_port = free_port({port for _, port in taken} | mine, limits.public_port_range, "public port")
+    mine = {(c.wanted.protocol, c.host_port) for c in chosen}
+    public_port = free_port(Numbers(taken | mine), limits.public_port_range, "public port")
     cidrs = choose_subnets(2, [*held.subnets, *seen.networks], limits.subnet_pool)
     tenant = _tenant(request, edition, seen, public_port, images, certificate)
     references = [*image_references(tenant, components, edition, registry), *support_images]
     steps = [_reserve(tenant, components, chosen, cidrs)]
     steps.append(RenderStack(tenant.name, [["data", 1], ["app", 1]], True, seen.start_interval).planned("new tenant"))
     if request.start:
-        steps += reserve_edge(tenant.name, seen.host.name, held, taken | {("tcp", p) for p in (*mine, public_port)}, limits)
+        steps += reserve_edge(tenant.name, seen.host.name, held, taken | mine | {("tcp", public_port)}, limits)
         steps.append(PullImages(tenant.name, tenant.host, references, images == "local").planned("the stack's images"))
         steps += start_steps(tenant, "absent", edge_image, new_route=True)
         steps.append(SetStatus(tenant.name, "running", "provisioning").planned("everything answers"))
@@ -102,9 +102,7 @@ def plan_create(
     )
 
 
-def reserve_edge(
-    tenant: str, host: str, held: Held, taken: frozenset[tuple[str, int]] | set[tuple[str, int]], limits: Limits
-) -> list[PlannedStep]:
+def reserve_edge(tenant: str, host: str, held: Held, taken: Taken, limits: Limits) -> list[PlannedStep]:
     """A step that reserves the edge's ports, if the host's edge has none yet: the documented ones where free, else public ones."""
     if held.edge_ports:
         return []

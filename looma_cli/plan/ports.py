@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Container, Sequence, Set
 from dataclasses import dataclass
 
 from looma_cli.errors import Conflict, NoFreePorts
 from looma_cli.model.edition import Component
 
-Taken = Collection[tuple[str, int]]  # (protocol, host port), on whatever address
+Taken = Set[tuple[str, int]]  # (protocol, host port), on whatever address
+PROTOCOLS = ("tcp", "udp")
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Port numbers taken for any protocol: asked for one by one, since a host may hold thousands and a plan looks at few."""
+
+    taken: Taken
+
+    def __contains__(self, port: object) -> bool:
+        return any((protocol, port) in self.taken for protocol in PROTOCOLS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +63,7 @@ def choose_ports(wanted: Sequence[Wanted], taken: Taken, policy: str, block_rang
         )
     if policy != "block" and not conflicts:
         return [Chosen(w, w.canonical) for w in wanted if w.canonical is not None]
-    first = free_block(len(wanted), {port for _, port in taken}, block_range)
+    first = free_block(len(wanted), Numbers(taken), block_range)
     return [Chosen(w, first + offset) for offset, w in enumerate(wanted)]
 
 
@@ -68,20 +79,22 @@ def canonical_conflicts(wanted: Sequence[Wanted], taken: Taken) -> list[Wanted]:
     return conflicts
 
 
-def free_block(size: int, taken: Collection[int], block_range: tuple[int, int]) -> int:
-    """The first port of the lowest run of ``size`` free ports. Raises NoFreePorts."""
+def free_block(size: int, taken: Container[int], block_range: tuple[int, int]) -> int:
+    """The first port of the lowest run of ``size`` free ports. Raises NoFreePorts.
+
+    Each run is looked at from its end: the last taken port in it is where the next may begin.
+    """
     low, high = block_range
     start = low
-    for port in sorted(p for p in taken if low <= p <= high):
-        if port - start >= size:
+    while start + size - 1 <= high:
+        last_taken = next((port for port in range(start + size - 1, start - 1, -1) if port in taken), None)
+        if last_taken is None:
             return start
-        start = port + 1
-    if high - start + 1 >= size:
-        return start
+        start = last_taken + 1
     raise NoFreePorts(f"no block of {size} free ports in {low}-{high}", "widen LOOMA_PORT_RANGE, or look at: looma port list")
 
 
-def free_port(taken: Collection[int], port_range: tuple[int, int], what: str) -> int:
+def free_port(taken: Container[int], port_range: tuple[int, int], what: str) -> int:
     """The lowest free port of a range. Raises NoFreePorts."""
     low, high = port_range
     for port in range(low, high + 1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Network
 
 from looma_cli.errors import NoFreeSubnet
@@ -34,19 +35,20 @@ def _used_slots(taken: Iterable[str], first: int, slots: int) -> set[int]:
     for cidr in taken:
         if ":" in cidr:
             continue
-        address, _, prefix = cidr.partition("/")
-        low, high = _bounds(address, int(prefix or 32))
+        low, high = _bounds(cidr)
         begin = max(0, (low - first) // _SIZE)
         end = min(slots - 1, (high - first) // _SIZE)
         used.update(range(begin, end + 1))
     return used
 
 
-def _bounds(address: str, prefix: int) -> tuple[int, int]:
+@lru_cache(maxsize=4096)
+def _bounds(cidr: str) -> tuple[int, int]:
     """Lowest and highest address as integers; plain arithmetic, because a host may hold hundreds."""
+    address, _, prefix = cidr.partition("/")
     value = 0
     for part in address.split("."):
         value = value << 8 | int(part)
-    size = 1 << (32 - prefix)
+    size = 1 << (32 - int(prefix or 32))
     low = value & ~(size - 1)
     return low, low + size - 1

