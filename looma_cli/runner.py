@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
-from looma_cli.errors import Cancelled, Conflict, LoomaError, NotAllowed, OperationFailed, Paused, Unreachable, UsageError
+from looma_cli.errors import Cancelled, Conflict, Held, LoomaError, NotAllowed, OperationFailed, Paused, Unreachable, UsageError
 from looma_cli.model.operation import Operation, StepRecord
 from looma_cli.model.protocols import State
 from looma_cli.model.reporting import Reporter
@@ -26,12 +26,20 @@ class StopRequested(BaseException):
 
 
 class Runner:
-    """Runs one operation at a time. ``stop_requested`` answers whether the user asked to end (Ctrl-C, SIGTERM)."""
+    """Runs one operation at a time. ``stop_requested`` answers whether the user asked to end (Ctrl-C, SIGTERM), ``lease_lost`` whether
+    another looma has taken the tenant over because this one was taken for dead."""
 
-    def __init__(self, world: World, reporter: Reporter, stop_requested: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self,
+        world: World,
+        reporter: Reporter,
+        stop_requested: Callable[[], bool] = lambda: False,
+        lease_lost: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._world = world
         self._reporter = reporter
         self._stop_requested = stop_requested
+        self._lease_lost = lease_lost
         self._unwritten: Callable[[State], None] | None = None  # the mark of the step that was done last
 
     def begin(self, state: State, operation: Operation) -> Operation:
@@ -73,6 +81,7 @@ class Runner:
             if record.status == "done":
                 continue
             self._pause_if_asked(operation)
+            self._refuse_if_lost(operation)
             try:
                 operation = self._do(operation, index)
             except StopRequested:
@@ -121,10 +130,11 @@ class Runner:
                 continue
             try:
                 operation = self._undo(operation, index)
-            except LoomaError as error:
-                self._save(replace(operation, status="paused", error=error.message))
+            except Exception as error:  # a defect in an undo must leave the way on as well
+                message = error.message if isinstance(error, LoomaError) else f"{type(error).__name__}: {error}"
+                self._save(replace(operation, status="paused", error=message))
                 raise Paused(
-                    f"operation {operation.id} could not be put back yet: {error.message}",
+                    f"operation {operation.id} could not be put back yet: {message}",
                     f"mend that, then: looma operation rollback {operation.id}",
                     operation=operation.id,
                 ) from error
@@ -179,6 +189,11 @@ class Runner:
         if not pivot_passed(operation):
             ways += f", or: looma operation rollback {operation.id}"
         raise Cancelled(f"interrupted; operation {operation.id} is paused", f"go on with: {ways}", operation=operation.id)
+
+    def _refuse_if_lost(self, operation: Operation) -> None:
+        """Another process runs this operation now: touch neither the world nor the journal."""
+        if self._lease_lost():
+            raise Held(f"operation {operation.id} was taken over by another looma", f"looma operation show {operation.id}")
 
     # journal
     def _progress(self, index: int) -> Callable[[str], None]:

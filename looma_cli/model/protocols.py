@@ -308,9 +308,10 @@ class Health(Protocol):
 
 
 class HeldLease(Protocol):
-    """A lease while it is held; renewed in the background."""
+    """A lease while it is held; renewed in the background. ``lost`` is True once someone else has taken it over."""
 
     lease: Lease
+    lost: bool
 
     def set_child(self, pid: int | None) -> None:
         """Record the outside program that runs on our behalf, so that whoever takes over ends it first."""

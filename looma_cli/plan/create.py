@@ -86,9 +86,10 @@ def plan_create(
     tenant = _tenant(request, edition, seen, public_port, images, certificate)
     references = [*image_references(tenant, components, edition, registry), *support_images]
     steps = [_reserve(tenant, components, chosen, cidrs)]
-    steps.append(RenderStack(tenant.name, [["data", 1], ["app", 1]], True, seen.start_interval).planned("new tenant"))
     if request.start:
         steps += reserve_edge(tenant.name, seen.host.name, held, taken | mine | {("tcp", public_port)}, limits)
+    steps.append(RenderStack(tenant.name, [["data", 1], ["app", 1]], True, seen.start_interval).planned("new tenant"))
+    if request.start:
         steps.append(PullImages(tenant.name, tenant.host, references, images == "local").planned("the stack's images"))
         steps += start_steps(tenant, "absent", edge_image, new_route=True)
         steps.append(SetStatus(tenant.name, "running", "provisioning").planned("everything answers"))

@@ -54,7 +54,7 @@ def plan_start(
 
 def plan_stop(tenant: Tenant) -> Plan:
     """Answer 503, let requests end, stop both layers; the data stay."""
-    require(tenant, "running", "suspended", "failed", verb="stop")
+    require(tenant, "running", "failed", verb="stop")
     name, host = tenant.name, tenant.host
     steps = [
         SetRouteMode(name, host, "stopped", mode_of(tenant.status)).planned("nobody is to see errors of half a stack"),
@@ -73,36 +73,38 @@ def plan_restart(stop: Plan, start: Plan) -> Plan:
     )
 
 
-def plan_suspend(tenant: Tenant) -> Plan:
+def plan_suspend(tenant: Tenant, edge_image: str) -> Plan:
     """503 at the edge at once; containers and data stay."""
     require(tenant, "running", verb="suspend")
-    return _mode_change(tenant, "tenant.suspend", "suspended", "suspended")
+    return _mode_change(tenant, edge_image, "tenant.suspend", "suspended", "suspended")
 
 
-def plan_resume(tenant: Tenant) -> Plan:
+def plan_resume(tenant: Tenant, edge_image: str) -> Plan:
     """Serve again after a suspend."""
     require(tenant, "suspended", verb="resume")
-    return _mode_change(tenant, "tenant.resume", "running", "serving")
+    return _mode_change(tenant, edge_image, "tenant.resume", "running", "serving")
 
 
-def _mode_change(tenant: Tenant, kind: str, status: str, mode: str) -> Plan:
+def _mode_change(tenant: Tenant, edge_image: str, kind: str, status: str, mode: str) -> Plan:
     steps = (
+        EnsureEdge(tenant.name, tenant.host, edge_image).planned("it answers for the tenant"),
         SetRouteMode(tenant.name, tenant.host, mode, mode_of(tenant.status)).planned(f"{kind.split('.')[1]} asked for"),
         SetStatus(tenant.name, status, tenant.status).planned("the edge answers so"),
     )
-    return Plan(kind, tenant.name, steps, 1, (f"~ tenant {tenant.name}: {tenant.status} -> {status}",))
+    return Plan(kind, tenant.name, steps, 2, (f"~ tenant {tenant.name}: {tenant.status} -> {status}",))
 
 
-def plan_delete(tenant: Tenant, *, backup: bool, deployed: bool) -> Plan:
+def plan_delete(tenant: Tenant, *, backup: bool) -> Plan:
     """Route away, layers with their volumes away, then the record. The pivot is the first layer's removal: no way back from there.
 
-    ``deployed`` is False for a tenant that never touched an engine, which then needs none."""
+    A created tenant never touched an engine, and needs none."""
+    deployed = tenant.status != "created"
     name, host = tenant.name, tenant.host
     steps: list[PlannedStep] = [SetStatus(name, "deleting", tenant.status).planned("delete asked for")]
     pivot = 0
     if deployed:
         steps += [
-            RemoveRoute(name, host).planned("no new requests"),
+            RemoveRoute(name, host, mode_of(tenant.status)).planned("no new requests"),
             DrainEdge(name, host).planned("requests in flight end"),
             RemoveLayer(name, "app", tenant.app_generation, host).planned("services before their datastores"),
             RemoveLayer(name, "data", tenant.data_generation, host).planned("with its volumes"),
@@ -127,9 +129,11 @@ def _delete_warnings(backup: bool) -> tuple[str, ...]:
     return () if backup else ("no last backup is taken: the data cannot be brought back",)
 
 
-def apply_current_route(tenant: Tenant, edge_image: str) -> list[PlannedStep]:
-    """Steps that put a missing route back."""
-    return [
+def plan_route(tenant: Tenant, edge_image: str) -> Plan:
+    """Put back a running tenant's missing edge or route; nothing else of it is touched."""
+    steps = (
         EnsureEdge(tenant.name, tenant.host, edge_image).planned("every tenant is reached through it"),
         ApplyRoute(tenant.name, tenant.host, mode_of(tenant.status), False).planned("the route was missing"),
-    ]
+        SetStatus(tenant.name, tenant.status, tenant.status).planned("it is routed again"),
+    )
+    return Plan("tenant.start", tenant.name, steps, 2, (f"+ route {tenant.url}",))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from looma_cli.errors import NotAllowed
@@ -63,9 +64,12 @@ def plan_update(
             Reallocate(tenant.name, encode(tenant.ports), encode([*tenant.ports, *added])).planned("the profile has more components")
         )
     render = RenderStack(tenant.name, layers, False, seen.start_interval).planned("settings, profile or override may have changed")
-    steps = [*(_guards(tenant) if up else ()), *change, render]
+    routed = [PutBackRoute(tenant.name, tenant.host).planned("for the way back")] if tenant.status == "stopped" else []
+    steps = [*(_guards(tenant) if up else routed), *change, render]
     if up:
         steps += [PullImages(tenant.name, tenant.host, references, tenant.images == "local").planned("the stack's images"), *_apply(tenant)]
+    if routed:
+        steps.append(ApplyRoute(tenant.name, tenant.host, "stopped", False).planned("hostname or certificate may have changed"))
     steps.append(SettleFiles(tenant.name).planned("the old files are not needed any more"))
     lines = [f"~ {name}" for name in sorted(changes) if name != "updated_at"] or [
         "~ rendered files, where templates or override.yaml changed"
@@ -111,4 +115,5 @@ def _added_ports(
     if not fresh:
         return [], []
     chosen = choose_ports(wanted_ports(fresh), held.ports | seen.listening, tenant.port_policy, limits.port_range)
-    return allocations_of(tenant, chosen), sorted({secret for c in fresh for secret in c.secrets})
+    state = "bound" if tenant.status in ("running", "suspended") else "reserved"
+    return [replace(row, state=state) for row in allocations_of(tenant, chosen)], sorted({secret for c in fresh for secret in c.secrets})

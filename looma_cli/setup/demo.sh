@@ -75,18 +75,29 @@ The tenant is running at $URL. What next:
 NEXT
 }
 
+# Exit 3 means that there is none; anything else could be one that was not seen.
+no_platform() {
+    looma core status >/dev/null 2>&1 && return 1
+    [ $? = 3 ]
+}
+
 # Only what this checkout's home made: looma knows its own by label.
 clean() {
     if [ -x .venv/bin/looma ] && [ -f "${LOOMA_HOME:-state}/looma.db" ]; then
+        for operation in $(looma operation list --tenant $TENANT -o json 2>/dev/null | python -c '
+import json, sys
+print(*(o["id"] for o in json.load(sys.stdin).get("operations", [])))'); do
+            looma operation rollback "$operation" || run looma operation resume "$operation"
+        done
         if looma tenant show $TENANT -o json >/dev/null 2>&1; then
             run looma tenant delete $TENANT --no-backup --yes
         fi
-        if [ "$(looma tenant list -o json | python -c 'import json, sys; print(len(json.load(sys.stdin)["tenants"]))')" = 0 ]; then
+        if no_platform && [ "$(looma tenant list -o json | python -c 'import json, sys; print(len(json.load(sys.stdin)["tenants"]))')" = 0 ]; then
             home=$(looma state path -o json | python -c 'import json, sys; print(json.load(sys.stdin)["home"])')
             rm -rf "$home/looma.db" "$home/looma.db-wal" "$home/looma.db-shm" "$home/secret.key" "$home/stacks"
             say "The demo is gone: containers, volumes, networks and files."
         else
-            say "Tenants other than $TENANT live in this home: its state is left."
+            say "Tenants other than $TENANT, or the platform, live in this home: its state is left."
         fi
     else
         say "There is nothing to remove."

@@ -8,6 +8,7 @@ from looma_cli.errors import Unhealthy
 from looma_cli.model.edition import Probe
 from looma_cli.model.health import ProbeTarget
 from looma_cli.model.probing import mode_of, route_of
+from looma_cli.model.protocols import Edge
 from looma_cli.model.route import EdgeSpecification
 from looma_cli.model.world import World
 from looma_cli.steps.base import Progress, WorldStep
@@ -34,9 +35,18 @@ class EnsureEdge(WorldStep):
         with world.store.read() as state:
             ports, installation = state.edge_ports(self.host), state.installation()
         specification = EdgeSpecification(self.host, installation, self.image, ports["http"], ports["https"])
+        edge = world.edge(self.host)
         with world.leases.hold(f"edge:{self.host}", None, f"edge for {self.tenant}", wait_seconds=60):
-            world.edge(self.host).ensure(specification)
+            edge.ensure(specification)
+            self._forget_lost_routes(world, edge)
         return ""
+
+    def _forget_lost_routes(self, world: World, edge: Edge) -> None:
+        """A tenant that was deleted while the edge was down has left its route there, and with it a port and perhaps a hostname."""
+        with world.store.read() as state:
+            lost = [tenant for tenant in edge.routes() if not state.has_tenant(tenant)]
+        for tenant in lost:
+            edge.remove(tenant)
 
     def undo(self, world: World, progress: Progress) -> str:
         return ReleaseEdge(self.tenant, self.host).do(world, progress) if self.new else ""
@@ -55,12 +65,11 @@ class ReleaseEdge(WorldStep):
 
     def do(self, world: World, progress: Progress) -> str:
         with world.leases.hold(f"edge:{self.host}", None, f"edge after {self.tenant}", wait_seconds=60):
-            with world.store.read() as state:
+            with world.store.write() as state:  # one transaction: who is planned after it reserves edge ports anew
                 if edge_users(state, self.host, but=self.tenant):
                     return "still in use"
-            world.edge(self.host).destroy()
-            with world.store.write() as state:
                 state.save_edge_ports(self.host, {})
+            world.edge(self.host).destroy()
         return "removed"
 
 
@@ -87,6 +96,8 @@ class ApplyRoute(WorldStep):
         return "Route the tenant"
 
     def do(self, world: World, progress: Progress) -> str:
+        if self.mode == "stopped" and not world.edge(self.host).running():
+            return "no edge"  # a start applies it
         apply_route(world, self.tenant, self.host, self.mode)
         return ""
 
@@ -130,26 +141,30 @@ class SetRouteMode(WorldStep):
         return f"Set the route to {self.mode}"
 
     def do(self, world: World, progress: Progress) -> str:
-        return self._set(world, self.mode)
+        if self.mode == "stopped" and not self._routed(world):
+            return "no route"  # a lost edge must not keep a tenant from being stopped
+        world.edge(self.host).set_mode(self.tenant, self.mode)
+        return ""
 
     def undo(self, world: World, progress: Progress) -> str:
-        return self._set(world, self.previous)
-
-    def _set(self, world: World, mode: str) -> str:
-        edge = world.edge(self.host)
-        if self.mode == "stopped" and self.tenant not in edge.routes():
-            return "no route"  # a lost edge must not keep a tenant from being stopped, nor that stop from being undone
-        edge.set_mode(self.tenant, mode)
+        if not self._routed(world):
+            return "no route"
+        world.edge(self.host).set_mode(self.tenant, self.previous)
         return ""
+
+    def _routed(self, world: World) -> bool:
+        edge = world.edge(self.host)
+        return edge.running() and self.tenant in edge.routes()
 
 
 @dataclass(frozen=True)
 class RemoveRoute(WorldStep):
-    """Take the tenant's route away; undo applies it again."""
+    """Take the tenant's route away; undo applies it again, in the ``mode`` that it had."""
 
     name = "remove-route"
     tenant: str
     host: str
+    mode: str = "serving"
 
     def title(self) -> str:
         return "Remove the route"
@@ -161,7 +176,7 @@ class RemoveRoute(WorldStep):
 
     def undo(self, world: World, progress: Progress) -> str:
         if world.edge(self.host).running():
-            apply_route(world, self.tenant, self.host)
+            apply_route(world, self.tenant, self.host, self.mode)
         return ""
 
 

@@ -85,7 +85,8 @@ class SetStatus(StateStep):
 
     def _set(self, world: World, state: State, status: str) -> str:
         tenant = state.tenant(self.tenant)
-        state.save_tenant(replace(tenant, status=status, updated_at=world.clock.now()))
+        health = "unknown" if status in ("created", "stopped") else tenant.health
+        state.save_tenant(replace(tenant, status=status, health=health, updated_at=world.clock.now()))
         port_state = "bound" if status == "running" else "reserved" if status in ("created", "stopped") else ""
         if port_state:
             state.set_allocation_state(tenant.name, "data", tenant.data_generation, port_state)

@@ -24,6 +24,9 @@ class Children:
 
     lease: HeldLease | None = None
 
+    def lease_lost(self) -> bool:
+        return self.lease is not None and self.lease.lost
+
     def __call__(self, pid: int | None) -> None:
         if self.lease is not None:
             self.lease.set_child(pid)
@@ -43,7 +46,7 @@ class Context:
     stop_requested: Callable[[], bool] = lambda: False
 
     def runner(self) -> Runner:
-        return Runner(self.world, self.reporter, self.stop_requested)
+        return Runner(self.world, self.reporter, self.stop_requested, self.children.lease_lost)
 
     def edge_image(self, images: str) -> str:
         return self.world.catalog.support_image("edge", images)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from looma_cli.errors import NotFound
+from looma_cli.errors import AlreadyExists, NotFound
 from looma_cli.model.operation import Plan
 from looma_cli.model.requests import CreateRequest
 from looma_cli.model.tenant import Tenant
 from looma_cli.usecases.context import LOCAL, Context
+from looma_cli.usecases.requested import PLATFORM_NAME
 from looma_cli.usecases.status import FleetStatus, StatusUseCases
 from looma_cli.usecases.tenants import TenantUseCases
 
@@ -21,7 +22,10 @@ class CoreUseCases:
         """Have the platform running on a host; a stopped one is started again."""
         name = core_name(host or LOCAL)
         with self._world.store.read() as state:
-            status = state.tenant(name).status if state.has_tenant(name) else None
+            known = state.tenant(name) if state.has_tenant(name) else None
+        if known is not None and not known.platform:
+            raise AlreadyExists(f"{name} is a customer's tenant, not the platform", f"looma tenant show {name}")
+        status = known.status if known else None
         if status in ("stopped", "failed"):
             return self._tenants.start(name, dry_run=dry_run, wait_seconds=wait_seconds)
         request = CreateRequest(name, self._edition(), host=host, profile=profile, display_name="LoomaCRM")
@@ -40,7 +44,7 @@ class CoreUseCases:
     def _existing(self, host: str | None) -> str:
         name = core_name(host or LOCAL)
         with self._world.store.read() as state:
-            if not state.has_tenant(name):
+            if not state.has_tenant(name) or not state.tenant(name).platform:
                 raise NotFound(f"the platform is not on host {host or LOCAL}", "looma core up starts it")
         return name
 
@@ -50,5 +54,5 @@ class CoreUseCases:
 
 
 def core_name(host: str) -> str:
-    """The platform's tenant name on a host; tenants of users may not begin like this."""
-    return "looma-core" if host == LOCAL else f"looma-core-{host}"
+    """The platform's tenant name on a host; tenants of customers may not begin like this."""
+    return PLATFORM_NAME if host == LOCAL else f"{PLATFORM_NAME}-{host}"

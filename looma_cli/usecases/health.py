@@ -17,7 +17,7 @@ from looma_cli.model.tenant import Tenant
 from looma_cli.usecases.context import LOCAL, Context
 
 EDGE = "edge"
-UP = ("running", "suspended", "provisioning", "switching", "failed")
+UP = ("running", "suspended", "failed")  # a tenant in the middle of an operation is asked only by name
 Answers = Mapping[str, ProbeResult]
 
 

@@ -6,17 +6,25 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from looma_cli.errors import AlreadyExists, InvalidValue, LoomaError, NotAllowed, NotFound, PortTaken, SubnetTaken
+from looma_cli.errors import AlreadyExists, Cancelled, InvalidValue, LoomaError, NotAllowed, NotFound, PortTaken, SubnetTaken
 from looma_cli.model.operation import Plan
 from looma_cli.model.protocols import State
-from looma_cli.model.requests import UNSET, CreateRequest, UpdateRequest
-from looma_cli.model.tenant import Certificate, Tenant
+from looma_cli.model.requests import CreateRequest, UpdateRequest
+from looma_cli.model.tenant import Tenant
 from looma_cli.plan.create import plan_create, resolve_release
-from looma_cli.plan.lifecycle import plan_delete, plan_restart, plan_resume, plan_start, plan_stop, plan_suspend
+from looma_cli.plan.lifecycle import plan_delete, plan_restart, plan_resume, plan_route, plan_start, plan_stop, plan_suspend, require
 from looma_cli.plan.reallocate import with_new_ports
 from looma_cli.plan.update import changed_fields, plan_update
 from looma_cli.usecases.changing import Decide, change
 from looma_cli.usecases.context import LOCAL, Context, Look, first_look, held_on, observe_host
+from looma_cli.usecases.requested import (
+    differences,
+    refuse_deployed,
+    refuse_interrupted,
+    refuse_platform_name,
+    requested_certificate,
+    seal_certificate,
+)
 from looma_cli.usecases.stacks import refuse_broken_override
 
 ATTEMPTS = 4
@@ -59,18 +67,21 @@ class TenantUseCases:
         resolve_release(edition, request.release)
         if not platform:
             self._refuse_platform(edition.kind, edition.name)
+            refuse_platform_name(request.name)
         existing = self._existing(request)
         if existing is not None:
             return self._create_again(existing, request, dry_run, wait_seconds)
-        certificate = seal_certificate(self._context, request.tls_certificate, request.tls_key)
+        certificate = seal_certificate(self._context, request.tls_certificate, request.tls_key, dry_run=dry_run)
         host = request.host or LOCAL
 
         def attempt() -> Plan | None:
             seen = look(self._context, host, engine=request.start)
+            if request.start:
+                refuse_deployed(self._world.engine(host), request.name)
 
             def decide(state: State) -> Plan | None:
                 if state.has_tenant(request.name):
-                    raise AlreadyExists(f"tenant {request.name} exists", f"looma tenant show {request.name}")
+                    return None  # another process was faster, while this one looked or waited
                 return plan_create(
                     request, edition, seen, held_on(state, host), self._context.limits, certificate=certificate, **self._images()
                 )
@@ -78,6 +89,8 @@ class TenantUseCases:
             return change(self._context, request.name, "tenant.create", host, decide, dry_run=dry_run, wait_seconds=wait_seconds)
 
         plan = self._replanning(host, attempt)
+        if plan is None:
+            return self._create_again(self.show(request.name), request, dry_run, wait_seconds)
         return plan if dry_run else self.show(request.name)
 
     def create_many(self, rows: Iterable[tuple[int, CreateRequest | LoomaError]], *, start: bool = True) -> Iterator[BatchResult]:
@@ -92,6 +105,8 @@ class TenantUseCases:
                 continue
             try:
                 yield BatchResult(line, row.name, self.create(row, look=look), None)
+            except Cancelled:
+                raise
             except LoomaError as error:
                 yield BatchResult(line, row.name, None, error)
 
@@ -99,8 +114,9 @@ class TenantUseCases:
         with self._world.store.read() as state:
             if not state.has_tenant(request.name):
                 return None
+            refuse_interrupted(self._context, state, request.name)
             if state.open_operation(request.name) is not None:
-                return None  # `change` says who holds it, or how to resume
+                return None  # somebody alive works on it: `change` says who, or waits
             return state.tenant(request.name)
 
     def _create_again(self, tenant: Tenant, request: CreateRequest, dry_run: bool, wait_seconds: float) -> Tenant | Plan:
@@ -114,7 +130,8 @@ class TenantUseCases:
         if dry_run:
             return Plan("tenant.create", tenant.name, (), 0, (), (f"tenant {tenant.name} exists and is {tenant.status}: nothing to do",))
         if tenant.status not in ("running", "created"):
-            raise AlreadyExists(f"tenant {tenant.name} exists and is {tenant.status}", f"looma tenant start {tenant.name}")
+            verb = "resume" if tenant.status == "suspended" else "start"
+            raise AlreadyExists(f"tenant {tenant.name} exists and is {tenant.status}", f"looma tenant {verb} {tenant.name}")
         return tenant
 
     def _refuse_platform(self, kind: str, name: str) -> None:
@@ -146,10 +163,16 @@ class TenantUseCases:
         return self._simple(name, "tenant.stop", lambda t: None if t.status == "stopped" else plan_stop(t), dry_run, wait_seconds)
 
     def suspend(self, name: str, *, dry_run: bool = False, wait_seconds: float = 0) -> Tenant | Plan:
-        return self._simple(name, "tenant.suspend", lambda t: None if t.status == "suspended" else plan_suspend(t), dry_run, wait_seconds)
+        def plan(t: Tenant) -> Plan | None:
+            return None if t.status == "suspended" else plan_suspend(t, self._edge(t))
+
+        return self._simple(name, "tenant.suspend", plan, dry_run, wait_seconds)
 
     def resume(self, name: str, *, dry_run: bool = False, wait_seconds: float = 0) -> Tenant | Plan:
-        return self._simple(name, "tenant.resume", lambda t: None if t.status == "running" else plan_resume(t), dry_run, wait_seconds)
+        def plan(t: Tenant) -> Plan | None:
+            return None if t.status == "running" else plan_resume(t, self._edge(t))
+
+        return self._simple(name, "tenant.resume", plan, dry_run, wait_seconds)
 
     def restart(self, name: str, *, dry_run: bool = False, wait_seconds: float = 0) -> Tenant | Plan:
         tenant = self.show(name)
@@ -160,6 +183,7 @@ class TenantUseCases:
             from dataclasses import replace
 
             now = state.tenant(name)
+            require(now, "running", "failed", verb="restart")
             stop = plan_stop(now)
             return plan_restart(stop, self._plan_start(state, replace(now, status="stopped"), seen))
 
@@ -171,10 +195,7 @@ class TenantUseCases:
         tenant = self.show(request.name)
         refuse_broken_override(self._context, tenant)
         edition = self._world.catalog.edition(tenant.edition)
-        certificate = None
-        if request.tls_certificate is not UNSET:
-            key = None if request.tls_key is UNSET else request.tls_key
-            certificate = seal_certificate(self._context, request.tls_certificate, key)
+        certificate = requested_certificate(self._context, request, dry_run=dry_run)
         up = tenant.status in ("running", "suspended")
         seen = observe_host(self._context, tenant.host, engine=up)
 
@@ -196,10 +217,9 @@ class TenantUseCases:
             raise NotAllowed(
                 f"a last backup of {name} cannot be taken yet", f"to delete it without: looma tenant delete {name} --no-backup"
             )
-        deployed = tenant.status != "created"
 
         def decide(state: State) -> Plan:
-            return plan_delete(state.tenant(name), backup=backup, deployed=deployed)
+            return plan_delete(state.tenant(name), backup=backup)
 
         plan = self._change(tenant, "tenant.delete", decide, dry_run, wait_seconds)
         return plan if dry_run and plan else tenant
@@ -207,11 +227,15 @@ class TenantUseCases:
     # decisions
     def _start_decision(self, tenant: Tenant, move: bool) -> Decide:
         seen = observe_host(self._context, tenant.host, engine=True)
+        engine, edge = self._world.engine(tenant.host), self._world.edge(tenant.host)
+        routed = edge.running() and tenant.name in edge.routes()
 
         def decide(state: State) -> Plan | None:
             now = state.tenant(tenant.name)
             if now.status == "running" and not move:
-                return None
+                return None if routed else plan_route(now, self._edge(now))
+            if now.status == "created":
+                refuse_deployed(engine, now.name)
             plan = self._plan_start(state, now, seen)
             if not move:
                 return plan
@@ -226,6 +250,9 @@ class TenantUseCases:
             registry=self._context.registry, edge_image=self._context.edge_image(tenant.images),
             support_images=self._context.support_images(tenant.images),
         )  # fmt: skip
+
+    def _edge(self, tenant: Tenant) -> str:
+        return self._context.edge_image(tenant.images)
 
     def _simple(self, name: str, kind: str, plan_of: object, dry_run: bool, wait_seconds: float) -> Tenant | Plan:
         tenant = self.show(name)
@@ -261,29 +288,3 @@ class TenantUseCases:
                 state.save_edge_ports(host, {})
             until = self._world.clock.now() + QUARANTINE
             state.quarantine(host, error.details.get("address", "0.0.0.0"), port, error.details.get("protocol", "tcp"), until)
-
-
-def differences(tenant: Tenant, request: CreateRequest) -> list[str]:
-    """Names of the arguments by which a repeated create differs from the tenant that exists."""
-    pairs = {
-        "edition": (tenant.edition, request.edition),
-        "release": (tenant.release, request.release or tenant.release),
-        "host": (tenant.host, request.host or tenant.host),
-        "profile": (tenant.profile, request.profile),
-        "hostname": (tenant.hostname, request.hostname),
-        "display name": (tenant.display_name, request.display_name or tenant.display_name),
-        "ports": (tenant.port_policy, request.ports),
-        "set": (dict(tenant.settings), dict(request.settings)),
-        "certificate": (tenant.certificate.chain if tenant.certificate else None, request.tls_certificate),
-    }
-    return [name for name, (have, want) in pairs.items() if have != want]
-
-
-def seal_certificate(context: Context, chain: str | None, key: str | None) -> Certificate | None:
-    """The certificate with its key sealed. Raises InvalidValue when only one of both is given."""
-    if chain is None and key is None:
-        return None
-    if not chain or not key:
-        raise InvalidValue("a certificate needs its key, and a key its certificate", "give both --tls-cert and --tls-key")
-    context.world.vault.check_key_pair(chain, key)
-    return Certificate(chain, context.world.vault.seal(key))
