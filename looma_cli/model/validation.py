@@ -71,7 +71,8 @@ def hostname(text: str) -> str:
 
 def _hostname_hint(text: str) -> str:
     lower = text.lower()
-    if lower != text and len(text) <= 253 and all(_LABEL.fullmatch(label) for label in lower.split(".")):
+    labels = lower.split(".")
+    if lower != text and len(text) <= 253 and all(_LABEL.fullmatch(label) for label in labels) and not labels[-1].isdigit():
         return f"write it in lower case: {lower}"
     return "labels of lower-case letters, digits and hyphens with dots between, at most 253 characters, like crm.example.com"
 

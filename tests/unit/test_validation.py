@@ -94,6 +94,7 @@ def test_a_hostname_in_capitals_is_answered_with_the_right_one() -> None:
     assert caught.value.hint == "write it in lower case: crm.example"
 
 
+@example("B.1")
 @given(st.text(alphabet="aB1-.é中_", min_size=1, max_size=30))
 def test_the_punycode_that_is_offered_passes(text: str) -> None:
     error = refusal(validation.hostname, text)
