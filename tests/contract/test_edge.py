@@ -9,7 +9,7 @@ import pytest
 
 from looma_cli.errors import EdgeRefused, ImageUnavailable, InvalidValue, NotFound, PortTaken, Unreachable
 from looma_cli.model.route import EdgeRecord, Upstream
-from tests.contract.certificates import self_signed
+from tests.certificates import self_signed
 from tests.contract.edges import EdgeRig, FakeEdgeRig, NginxEdgeRig, new_tenant, route
 
 BOTH = [pytest.param("fake"), pytest.param("nginx", marks=pytest.mark.engine)]

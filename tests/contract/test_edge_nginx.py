@@ -20,7 +20,7 @@ from looma_cli.adapters.edge.configuration import HOME, Configuration, archive
 from looma_cli.adapters.edge.engine_api import ContainerApi
 from looma_cli.errors import CommandFailed, PortTaken
 from looma_cli.model.route import Upstream
-from tests.contract.certificates import self_signed
+from tests.certificates import self_signed
 from tests.contract.edge_load import Service
 from tests.contract.edges import LOOPBACK, ROOT, NginxEdgeRig, ask_on, route
 

@@ -15,7 +15,7 @@ from looma_cli.model.layer import LABEL_INSTALLATION, LABEL_TENANT_RECORD
 from looma_cli.model.operation import Plan
 from looma_cli.model.requests import UpdateRequest
 from looma_cli.model.tenant import Tenant
-from tests.contract.certificates import self_signed
+from tests.certificates import self_signed
 from tests.fakes.daemon import FakeNetwork
 from tests.worlds import Machine, lite
 

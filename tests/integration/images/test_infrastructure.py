@@ -8,7 +8,7 @@ import ssl
 import pytest
 from docker.models.containers import Container
 
-from tests.integration.images.certificates import self_signed
+from tests.certificates import self_signed
 from tests.integration.images.containers import Containers, archive, output, run, wait_healthy
 
 pytestmark = pytest.mark.engine
