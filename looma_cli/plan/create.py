@@ -99,7 +99,7 @@ def plan_create(
         tuple(steps),
         len(steps) - 1 if request.start else len(steps),
         tuple(_changes(tenant, components, chosen, cidrs)),
-        warnings_of(edition, seen),
+        warnings_of(edition, request.profile, seen),
     )
 
 
@@ -196,10 +196,10 @@ def _changes(tenant: Tenant, components: Sequence[Component], chosen: Sequence[C
     return [*lines, f"+ route {tenant.url}" + (f" and {tenant.hostname}" if tenant.hostname else "")]
 
 
-def warnings_of(edition: Edition, seen: HostObservation) -> tuple[str, ...]:
-    """What the operator should know before saying yes."""
+def warnings_of(edition: Edition, profile: str, seen: HostObservation) -> tuple[str, ...]:
+    """What the operator should know before saying yes; the requirements are those of the full profile."""
     capacity = seen.host.capacity
-    if capacity and capacity.memory_bytes and capacity.memory_bytes < edition.requirements.memory_bytes:
+    if profile == "full" and capacity and capacity.memory_bytes and capacity.memory_bytes < edition.requirements.memory_bytes:
         have, need = capacity.memory_bytes >> 20, edition.requirements.memory_bytes >> 20
         return (f"{edition.name} recommends {need} MiB of memory, {seen.host.name} has {have} MiB",)
     return ()

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from looma_cli.errors import NotFound
-from looma_cli.model.host import Host
-from looma_cli.model.protocols import HeldLease, State
+from looma_cli.model.host import Capacity, Host
+from looma_cli.model.protocols import HeldLease, HostAccess, State
 from looma_cli.model.reporting import Reporter
 from looma_cli.model.world import World
 from looma_cli.plan.create import Held
@@ -72,7 +72,14 @@ def observe_host(context: Context, name: str, *, engine: bool) -> HostObservatio
         api = world.engine(name).information().api
         listening |= {(protocol, port) for _, port, protocol in world.engine(name).published_ports()}
         networks = tuple(cidr for network in world.engine(name).networks(everyones=True) for cidr in network.cidrs)
+        host = replace(host, capacity=capacity_of(world.access(name)))
     return HostObservation(host, frozenset(listening), networks, api, world.clock.now())
+
+
+def capacity_of(access: HostAccess) -> Capacity:
+    """The size of a machine, as it describes itself."""
+    described = access.describe()
+    return Capacity(float(described["cpus"]), int(described["memory_bytes"]), int(described["disk_bytes"]))
 
 
 def first_look() -> Look:
@@ -99,7 +106,7 @@ def known_hosts(context: Context, state: State) -> list[Host]:
     hosts = state.hosts()
     if any(host.name == LOCAL for host in hosts):
         return hosts
-    return [Host(LOCAL, LOCAL, context.address, "ready"), *hosts]
+    return [Host(LOCAL, LOCAL, context.address, "unknown"), *hosts]
 
 
 def host_record(context: Context, name: str) -> Host:

@@ -8,7 +8,7 @@ from looma_cli.errors import Unreachable
 from looma_cli.model.host import Host
 from looma_cli.model.operation import Operation
 from looma_cli.model.tenant import Tenant
-from looma_cli.usecases.context import Context, known_hosts
+from looma_cli.usecases.context import Context, capacity_of, known_hosts
 from looma_cli.usecases.health import HealthUseCases
 from looma_cli.usecases.operations import OperationUseCases
 
@@ -64,7 +64,8 @@ class StatusUseCases:
             return replace(host, status="unreachable", checked_at=now)
         status = "cordoned" if host.status == "cordoned" else "ready"
         engine = {"version": information.version, "api": ".".join(map(str, information.api)), "compose": information.compose}
-        return replace(host, status=status, engine=engine, checked_at=now)
+        capacity = capacity_of(self._world.access(host.name))
+        return replace(host, status=status, engine=engine, capacity=capacity, checked_at=now)
 
     def _save(self, host: Host) -> None:
         with self._world.store.write() as state:
