@@ -216,6 +216,11 @@ class Engine(Protocol):
         """
         ...
 
+    def discard_unstarted(self, reference: LayerReference) -> None:
+        """Removes the layer's containers that were created and never started: where their creation was cut short they may lack their
+        secrets, and would be started like that. They hold no data. Idempotent."""
+        ...
+
     def stop(self, reference: LayerReference, timeout_seconds: int = 30) -> None:
         """Containers stay, stopped. Idempotent; an absent layer is no error."""
         ...

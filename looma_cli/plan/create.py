@@ -125,7 +125,7 @@ def start_steps(tenant: Tenant, before: str, edge_image: str, *, new_route: bool
         *steps,
         EnsureEdge(name, host, edge_image, new_route).planned("every tenant is reached through it"),
         AwaitHealthy(name, "data", host).planned("services need their datastores"),
-        StartLayer(name, "app", app, host, before).planned("datastores are healthy"),
+        StartLayer(name, "app", app, host, before, created=before == "absent").planned("datastores are healthy"),
         AwaitHealthy(name, "app", host).planned("no route before health"),
         ApplyRoute(name, host, "serving", new_route).planned("the stack is healthy"),
         CheckRoute(name, host, tenant.public_port).planned("seen from outside"),

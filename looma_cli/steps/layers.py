@@ -47,9 +47,11 @@ def load_layer(world: World, reference: LayerReference) -> RenderedLayer:
     return world.renderer.load(reference, text, {name: world.vault.open(value) for name, value in sealed.items()})
 
 
-def host_of(world: World, tenant: str) -> str:
-    with world.store.read() as state:
-        return state.tenant(tenant).host
+def start_again(world: World, reference: LayerReference, host: str, progress: Progress) -> str:
+    """Start a layer as its files say, in an undo; returns what did not become healthy."""
+    world.engine(host).discard_unstarted(reference)
+    world.engine(host).start(load_layer(world, reference))
+    return settle(world, reference.tenant, reference.layer, host, progress)
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,9 @@ class CreateLayer(WorldStep):
         return LayerReference(self.tenant, self.layer, self.generation)
 
     def do(self, world: World, progress: Progress) -> str:
-        world.engine(self.host).create(load_layer(world, self.reference))
+        engine = world.engine(self.host)
+        engine.discard_unstarted(self.reference)
+        engine.create(load_layer(world, self.reference))
         return ""
 
     def undo(self, world: World, progress: Progress) -> str:
@@ -171,7 +175,9 @@ class CreateLayer(WorldStep):
 
 @dataclass(frozen=True)
 class StartLayer(WorldStep):
-    """Create and start a layer, without waiting for its health. ``undo`` is how it was before: absent, stopped or running."""
+    """Create and start a layer, without waiting for its health. ``undo`` is how it was before: absent, stopped or running.
+
+    ``created`` says that a CreateLayer made its containers; otherwise unstarted ones are of a ``do`` that was cut short."""
 
     name = "start-layer"
     tenant: str
@@ -179,6 +185,7 @@ class StartLayer(WorldStep):
     generation: int
     host: str
     before: str = "absent"
+    created: bool = False
 
     def title(self) -> str:
         return f"Start the {self.layer} layer"
@@ -188,6 +195,8 @@ class StartLayer(WorldStep):
         return LayerReference(self.tenant, self.layer, self.generation)
 
     def do(self, world: World, progress: Progress) -> str:
+        if not self.created:
+            world.engine(self.host).discard_unstarted(self.reference)
         world.engine(self.host).start(load_layer(world, self.reference))
         return ""
 
@@ -217,8 +226,7 @@ class PutBackLayer(WorldStep):
         return ""
 
     def undo(self, world: World, progress: Progress) -> str:
-        world.engine(self.host).start(load_layer(world, LayerReference(self.tenant, self.layer, self.generation)))
-        return settle(world, self.tenant, self.layer, self.host, progress)
+        return start_again(world, LayerReference(self.tenant, self.layer, self.generation), self.host, progress)
 
 
 @dataclass(frozen=True)
@@ -239,8 +247,7 @@ class StopLayer(WorldStep):
         return ""
 
     def undo(self, world: World, progress: Progress) -> str:
-        world.engine(self.host).start(load_layer(world, LayerReference(self.tenant, self.layer, self.generation)))
-        return settle(world, self.tenant, self.layer, self.host, progress)
+        return start_again(world, LayerReference(self.tenant, self.layer, self.generation), self.host, progress)
 
 
 @dataclass(frozen=True)

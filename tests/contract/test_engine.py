@@ -212,6 +212,22 @@ def test_restart_of_an_unknown_component_is_refused(rig: Rig, data: LayerReferen
 # remove
 
 
+def test_what_was_created_and_never_started_can_be_discarded_and_made_anew(rig: Rig, data: LayerReference) -> None:
+    rendered = pair(rig, data)
+    rig.engine.create(rendered)
+    before = ids(rig, data)
+    rig.engine.discard_unstarted(data)
+    assert states(rig, data) == {}
+    rig.engine.discard_unstarted(data)
+    rig.engine.start(rendered)
+    assert states(rig, data) == {"store": "running", "api": "running"}
+    assert not set(before.values()) & set(ids(rig, data).values())
+    rig.engine.discard_unstarted(data)
+    rig.engine.stop(data)
+    rig.engine.discard_unstarted(data)
+    assert set(states(rig, data)) == {"store", "api"}
+
+
 def test_remove_leaves_nothing_and_may_be_repeated(rig: Rig, data: LayerReference) -> None:
     rig.engine.start(pair(rig, data))
     rig.engine.remove(data, volumes=True)

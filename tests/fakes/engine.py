@@ -209,6 +209,12 @@ class FakeEngine:
                 self._run(container)
                 self._deed()
 
+    def discard_unstarted(self, reference: LayerReference) -> None:
+        self._called("discard_unstarted", reference.project, reference.layer)
+        for container in [c for c in self._of(self._layer_labels(reference)) if c.state == "created"]:
+            del self.daemon.containers[container.name]
+            self._deed()
+
     def remove(self, reference: LayerReference, *, volumes: bool) -> None:
         self._called("remove", reference.project, reference.layer)
         labels = self._layer_labels(reference)

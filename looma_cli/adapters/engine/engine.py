@@ -147,6 +147,14 @@ class ComposeEngine:
         """Raises NotAllowed when something foreign holds its network, CommandFailed when something is left after a minute."""
         Removal(self.api, objects.layer_labels(self.installation, reference), volumes).run()
 
+    def discard_unstarted(self, reference: LayerReference) -> None:
+        """See Engine. A container that is gone in the meantime is as it should be."""
+        layer = self.api.listed("/containers/json", objects.layer_labels(self.installation, reference), {"all": "1"})
+        for container in layer:
+            if container["State"] == "created":
+                with suppress(NotFound):
+                    self.api.delete(f"/containers/{container['Id']}", {"force": "1", "v": "1"})
+
     # reading
 
     def workloads(self, tenant: str | None = None) -> list[Workload]:
