@@ -133,9 +133,17 @@ def test_those_that_others_need_are_stopped_last(rig: ComposeRig, data: LayerRef
 # secrets, environment
 
 
+def _command_line(pid: int) -> str:
+    """The kernel shows an empty one for the moment in which a process becomes another program."""
+    deadline = time.monotonic() + 5
+    while not (text := Path(f"/proc/{pid}/cmdline").read_text()) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    return text
+
+
 def test_a_secret_is_in_no_inspection_no_argument_and_no_label(rig: ComposeRig, data: LayerReference) -> None:
     arguments: list[str] = []
-    engine = ComposeEngine(None, rig.installation, lambda pid: arguments.append(Path(f"/proc/{pid}/cmdline").read_text() if pid else ""))
+    engine = ComposeEngine(None, rig.installation, lambda pid: arguments.append(_command_line(pid) if pid else ""))
     engine.start(layer(rig, data, {"api": service(secrets=["password"])}, subnet=rig.free_subnet(), secrets={"password": SECRET}))
     (workload,) = engine.workloads(data.tenant)
     assert engine.execute(workload, ["cat", "/run/secrets/password"]) == (0, SECRET)
