@@ -52,3 +52,11 @@ def remove_installation(engine_required: EngineApi) -> Iterator[Callable[[str], 
     yield installations.append
     for installation in installations:
         remove_objects(engine_required, LABEL_INSTALLATION, installation.__eq__)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test over the real engine is tried once more when it fails, and the summary counts it as rerun: a loaded machine must not
+    decide. One that fails twice has failed; what needs no engine gets no second try."""
+    for item in items:
+        if item.get_closest_marker("engine"):
+            item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=2))
