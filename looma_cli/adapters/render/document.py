@@ -20,7 +20,7 @@ _HEADER = (
 )  # fmt: skip
 # What may stand without quotes: begins like a word, a path or an option, and has nothing that YAML could read as its own.
 _PLAIN = re.compile(r"-{0,2}[A-Za-z_/][\w./@%+=-]*(?::[\w./@%+=-]+)*", re.ASCII)
-_RESERVED = {"true", "false", "yes", "no", "on", "off", "y", "n", "null"}
+RESERVED = {"true", "false", "yes", "no", "on", "off", "y", "n", "null"}
 _PRINTABLE = re.compile("[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]*")
 
 
@@ -45,7 +45,7 @@ def write(document: dict[str, Any], tenant: str, project: str) -> str:
 def _mapping(mapping: dict[str, Any], start: str, indent: str, lines: list[str]) -> None:
     """``start`` is what the first line begins with: the indent, or the dash of an item."""
     for key, value in mapping.items():
-        _value(value, f"{start}{_text(key)}:", indent, lines)
+        _value(value, f"{start}{scalar(key)}:", indent, lines)
         start = indent
 
 
@@ -68,7 +68,7 @@ def _value(value: Any, start: str, indent: str, lines: list[str]) -> None:
             lines.append(f"{start} |")
             lines.extend(f"{indent}  {line}" if line else "" for line in value[:-1].split("\n"))
         else:
-            lines.append(f"{start} {_text(value)}")
+            lines.append(f"{start} {scalar(value)}")
     elif value and isinstance(value, dict):
         lines.append(start)
         _mapping(value, indent + "  ", indent + "  ", lines)
@@ -80,9 +80,9 @@ def _value(value: Any, start: str, indent: str, lines: list[str]) -> None:
 
 
 @lru_cache(maxsize=4096)
-def _text(text: str) -> str:
-    """A string on one line: bare if nothing can mistake it, in single quotes if that spares escapes, else as JSON."""
-    if _PLAIN.fullmatch(text) and text.lower() not in _RESERVED:
+def scalar(text: str) -> str:
+    """A string without line breaks: bare if nothing can mistake it, in single quotes if that spares escapes, else as JSON."""
+    if _PLAIN.fullmatch(text) and text.lower() not in RESERVED:
         return text
     if ('"' in text or "\\" in text) and _PRINTABLE.fullmatch(text):
         return "'" + text.replace("'", "''") + "'"
@@ -98,3 +98,8 @@ def _literal(text: str) -> bool:
         and not text.startswith((" ", "\n", "\t"))
         and _PRINTABLE.fullmatch(body.replace("\n", "")) is not None
     )
+
+
+def images(manifest: dict[str, Any]) -> tuple[str, ...]:
+    """The images that a compose document names, once each."""
+    return tuple(dict.fromkeys(service["image"] for service in manifest["services"].values()))

@@ -6,11 +6,11 @@ volume. So volumes and networks carry only what cannot change within a generatio
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from looma_cli.adapters.render.literal import as_json
+from looma_cli.adapters.render.view import Fingerprint
 from looma_cli.model import layer as label
 from looma_cli.model.edition import Component
 from looma_cli.model.render import RenderRequest
@@ -38,7 +38,7 @@ def of_layer(request: RenderRequest) -> dict[str, str]:
     labels = {label.LABEL_EDITION: request.edition.name, label.LABEL_PROFILE: request.tenant.profile}
     if request.layer == "app":
         labels[label.LABEL_RELEASE] = request.tenant.release
-        labels[label.LABEL_TENANT_RECORD] = as_json(_record(request))
+        labels[label.LABEL_TENANT_RECORD] = record(request)
     return labels
 
 
@@ -48,28 +48,32 @@ def of_init(request: RenderRequest) -> dict[str, str]:
     return {label.LABEL_COMPONENT: INIT, label.LABEL_KIND: INIT, **of_layer(request)}
 
 
-def _record(request: RenderRequest) -> dict[str, object]:
+def record(request: RenderRequest) -> str:
+    """What ``state rebuild`` needs and no other label says, as JSON."""
     tenant = request.tenant
-    return {
-        "display_name": tenant.display_name,
-        "host": tenant.host,
-        "address": tenant.address,
-        "public_port": tenant.public_port,
-        "images": tenant.images,
-        "port_policy": tenant.port_policy,
-        "platform": tenant.platform,
-        "settings": dict(tenant.settings),
-        "created_at": tenant.created_at.isoformat(),
-    }
+    return as_json(
+        {
+            "display_name": tenant.display_name,
+            "host": tenant.host,
+            "address": tenant.address,
+            "public_port": tenant.public_port,
+            "images": tenant.images,
+            "port_policy": tenant.port_policy,
+            "platform": tenant.platform,
+            "settings": dict(tenant.settings),
+            "created_at": tenant.created_at.isoformat(),
+        }
+    )
 
 
-def of_configuration(request: RenderRequest, secrets: Mapping[str, str], configs: Mapping[str, str]) -> dict[str, str]:
-    """A hash over the files that a container is given, because compose does not recreate it when only those change.
-
-    Keyed with the secrets themselves (about 190 bits each), so that nothing can be guessed from it.
-    """
-    if not secrets and not configs:
+def of_configuration(request: RenderRequest, given: Fingerprint) -> dict[str, str]:
+    """A hash over the files that a container is given, because compose does not recreate it when only those change."""
+    if not given.secrets and not given.configs:
         return {}
-    key = as_json([request.installation, request.tenant.name, dict(secrets)])
-    digest = hmac.new(key.encode(), as_json(dict(configs)).encode(), hashlib.sha256)
-    return {LABEL_CONFIGURATION: digest.hexdigest()[:32]}
+    return {LABEL_CONFIGURATION: fingerprint(request, given.secrets, given.configs)}
+
+
+def fingerprint(request: RenderRequest, secrets: Iterable[str], configs: Mapping[str, str]) -> str:
+    """Keyed with the secrets themselves (about 190 bits each), so that nothing can be guessed from it."""
+    key = as_json([request.installation, request.tenant.name, {name: request.secrets[name] for name in secrets}])
+    return hmac.digest(key.encode(), as_json(dict(configs)).encode(), "sha256").hex()[:32]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from looma_cli.adapters.render import holdings, labels
 from looma_cli.adapters.render.delivery import SHARED, Delivery, Given, config_name, deliver
 from looma_cli.adapters.render.placeholders import resolve, secrets_in, values_for, values_of
-from looma_cli.adapters.render.view import InitView, LayerView, Mount, ServiceView
+from looma_cli.adapters.render.view import Fingerprint, InitView, LayerView, Mount, ServiceView
 from looma_cli.errors import RenderFailed
 from looma_cli.model.edition import Component, ImageReference
 from looma_cli.model.render import RenderRequest
@@ -73,6 +73,7 @@ class _Builder:
             data_network=holdings.data_network_of(request),
             secrets=holdings.variables(secrets),
             configs={config_name(g.component, p): text for g in self.given.values() for p, text in g.configs.items()},
+            fingerprints={labels.INIT: self.fingerprint_of_init(), **{name: _fingerprint(given) for name, given in self.given.items()}},
         )
 
     def service(self, component: Component) -> ServiceView:
@@ -81,7 +82,7 @@ class _Builder:
         return ServiceView(
             name=component.name,
             image=holdings.image_of(component, request, values),
-            labels={**self.identity, **self.layer_labels, **labels.of_component(component), **self.configuration(given)},
+            labels={**self.identity, **self.layer_labels, **labels.of_component(component), **self.configuration(_fingerprint(given))},
             limits=holdings.limits_of(holdings.resources_of(component, request)),
             stop_grace_seconds=component.stop_grace_seconds,
             environment=self.environment(component),
@@ -116,9 +117,12 @@ class _Builder:
             conditions[labels.INIT] = "service_completed_successfully"
         return conditions
 
-    def configuration(self, given: Given) -> dict[str, str]:
-        secrets = {name: self.request.secrets[name] for name in given.secrets}
-        return labels.of_configuration(self.request, secrets, given.configs)
+    def configuration(self, fingerprint: Fingerprint) -> dict[str, str]:
+        return labels.of_configuration(self.request, fingerprint)
+
+    def fingerprint_of_init(self) -> Fingerprint:
+        contents = {p: text for g in self.given.values() if g.component.read_only for p, text in g.configs.items()}
+        return Fingerprint(tuple(self.delivery.secrets), contents)
 
     def volumes(self) -> dict[str, Mapping[str, str]]:
         owned = {mount.source: c for c in self.mine for mount in _volumes(c)}
@@ -128,14 +132,11 @@ class _Builder:
         delivery = self.delivery
         if not delivery.copies:
             return None
-        contents = {p: text for g in self.given.values() if g.component.read_only for p, text in g.configs.items()}
-        given = {name: self.request.secrets[name] for name in delivery.secrets}
-        hashed = labels.of_configuration(self.request, given, contents)
         local = self.request.tenant.images == "local"
         return InitView(
             name=labels.INIT,
             image=image.local if local and image.local else image.registry,
-            labels={**self.identity, **labels.of_init(self.request), **hashed},
+            labels={**self.identity, **labels.of_init(self.request), **self.configuration(self.fingerprint_of_init())},
             copies=tuple(path for target, source in delivery.copies.items() for path in (source, target)),
             mounts=tuple(Mount(volume, f"{SHARED}/{volume}") for volume in delivery.volumes),
             secrets=tuple(delivery.secrets),
@@ -161,6 +162,10 @@ def _given(component: Component, more: Sequence[str], request: RenderRequest, re
             )
     configs = {path: render(template, {**scope, "component": component}) for template, path in component.configs.items()}
     return Given(component, secrets, configs)
+
+
+def _fingerprint(given: Given) -> Fingerprint:
+    return Fingerprint(given.secrets, given.configs)
 
 
 def _config_scope(request: RenderRequest, present: Sequence[Component]) -> dict[str, object]:

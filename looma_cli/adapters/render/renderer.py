@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, TemplateError
 
 from looma_cli.adapters.render import document, override, schema
+from looma_cli.adapters.render.form import Form, Shape, form_of, shape_of
 from looma_cli.adapters.render.layer import view_of
 from looma_cli.adapters.render.literal import as_compose, as_json
+from looma_cli.adapters.render.view import LayerView
 from looma_cli.errors import RenderFailed
 from looma_cli.model.edition import ImageReference
 from looma_cli.model.layer import RenderedLayer
@@ -28,21 +31,51 @@ class JinjaRenderer:
         self._init_image = init_image
         self._layers = _environment(templates, as_compose)
         self._configs = _environment(templates / "config", as_json)
+        self._seen: set[Shape] = set()
+        self._forms: dict[Shape, Form] = {}
 
     def render(self, request: RenderRequest) -> RenderedLayer:
         """Raises RenderFailed, ImageUnavailable, or InvalidManifest for a broken override."""
-        view = view_of(request, self._init_image, self._config)
-        manifest = document.read(_fill(self._layers, LAYER, {"layer": view}))
+        shape = shape_of(request)
+        form = self._forms.get(shape) if shape else None
+        if form is not None:
+            with suppress(KeyError):  # a secret that is not there: plain rendering says which
+                return form.filled(request)
+        rendered = self._plainly(request)
+        if shape and form is None:
+            self._learn(shape, request, rendered)
+        return rendered
+
+    def _plainly(self, request: RenderRequest) -> RenderedLayer:
+        view = self._view(request)
+        manifest = self._document(view)
         if request.override:
             manifest = override.apply(manifest, request, view.network_labels)
-        _check(manifest)
-        manifest = {key: value for key, value in manifest.items() if value}
+            _check(manifest)
+        manifest = _filled_parts(manifest)
         return RenderedLayer(
             reference=request.reference,
             manifest=document.write(manifest, request.tenant.name, view.project),
             secrets={variable: request.secrets[name] for name, variable in view.secrets.items()},
-            images=_images(manifest),
+            images=document.images(manifest),
         )
+
+    def _learn(self, shape: Shape, request: RenderRequest, rendered: RenderedLayer) -> None:
+        """From the second request of a shape on there is a form for it: a single one would pay for nothing."""
+        if shape not in self._seen:
+            self._seen.add(shape)
+            return
+        form = form_of(request, self._view, lambda view: _filled_parts(self._document(view)))
+        if form.filled(request) == rendered:
+            self._forms[shape] = form
+
+    def _view(self, request: RenderRequest) -> LayerView:
+        return view_of(request, self._init_image, self._config)
+
+    def _document(self, view: LayerView) -> dict[str, Any]:
+        manifest = document.read(_fill(self._layers, LAYER, {"layer": view}))
+        _check(manifest)
+        return manifest
 
     def load(self, reference: LayerReference, manifest: str, secrets: Mapping[str, str]) -> RenderedLayer:
         """See Renderer. Raises RenderFailed when the text is no layer of looma's."""
@@ -52,7 +85,7 @@ class JinjaRenderer:
         if missing:
             raise RenderFailed(f"{reference.project} needs the secret {missing[0]}, which the state lacks", "looma state audit")
         values = {variable: secrets[name] for name, variable in variables.items()}
-        return RenderedLayer(reference, manifest, values, _images(layer))
+        return RenderedLayer(reference, manifest, values, document.images(layer))
 
     def _config(self, template: str, scope: Mapping[str, object]) -> str:
         return _fill(self._configs, template, scope)
@@ -95,5 +128,5 @@ def _parsed(reference: LayerReference, manifest: str) -> dict[str, Any]:
     return layer
 
 
-def _images(manifest: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(service["image"] for service in manifest["services"].values()))
+def _filled_parts(manifest: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in manifest.items() if value}

@@ -77,6 +77,14 @@ class InitView:
 
 
 @dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What the label ``looma.configuration`` is a hash over: names of secrets, and configs as path -> content."""
+
+    secrets: tuple[str, ...]
+    configs: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class LayerView:
     """One compose project. ``data_network`` is the engine's name of the data layer's network, for an app layer."""
 
@@ -92,3 +100,4 @@ class LayerView:
     data_network: str | None
     secrets: Mapping[str, str]  # name -> variable in compose's environment
     configs: Mapping[str, str]  # name -> content
+    fingerprints: Mapping[str, Fingerprint]  # container -> what its hash is over
