@@ -248,11 +248,10 @@ def pivot_passed(operation: Operation) -> bool:
 
 
 def _begin_on_world(state: State, operation: Operation, index: int, began: datetime) -> Operation:
+    if index < operation.plan.pivot:
+        operation = _with_step(operation, index, StepRecord(operation.plan.steps[index].name, "started", began))
     state.add_operation(operation)
-    if index >= operation.plan.pivot:
-        return operation
-    state.mark_step(operation.id, index, "started", at=began)
-    return _with_step(operation, index, StepRecord(operation.plan.steps[index].name, "started", began))
+    return operation
 
 
 def _step_of(operation: Operation, index: int) -> StateStep | WorldStep:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 INITIAL_PID_NAMESPACE = "pid:[4026531836]"  # PROC_PID_INIT_INO of the kernel
@@ -59,6 +60,7 @@ def send(process: Process, number: signal.Signals) -> None:
         return
 
 
+@cache
 def machine() -> str:
     """This machine as leases name it: host name and machine id; in a container also its pid namespace, since pids of another one
     mean nothing here."""
@@ -68,6 +70,7 @@ def machine() -> str:
     return f"{os.uname().nodename}/{identity}{suffix}"
 
 
+@cache
 def user() -> str:
     """Name of the effective user, or its number where it has no name."""
     import pwd

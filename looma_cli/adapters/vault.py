@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 PASSWORD_LENGTH = 32
 KEY_BYTES = 32  # Fernet: 16 for signing, 16 for AES-128
 _ALPHABET = string.ascii_letters + string.digits
+_EVEN = 256 - 256 % len(_ALPHABET)  # bytes from here on would make the first letters more frequent
 
 
 class FernetVault:
@@ -39,7 +40,10 @@ class FernetVault:
 
     def generate(self) -> str:
         """32 characters of [A-Za-z0-9]: 190 bits."""
-        return "".join(secrets.choice(_ALPHABET) for _ in range(PASSWORD_LENGTH))
+        password = ""
+        while len(password) < PASSWORD_LENGTH:
+            password += "".join([_ALPHABET[byte % len(_ALPHABET)] for byte in secrets.token_bytes(PASSWORD_LENGTH * 2) if byte < _EVEN])
+        return password[:PASSWORD_LENGTH]
 
     def seal(self, plain: str) -> str:
         return self._fernet(create=not self._shared).encrypt(plain.encode()).decode("ascii")

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from looma_cli.model.tenant import Allocation, Certificate, Subnet, Tenant
 
 
+_SCALARS = (str, int, bool, float)
+
+
 def encode(noun: Any) -> Any:
     """A dataclass, sequence, mapping or scalar as JSON-safe values; times as RFC 3339."""
+    if noun is None or type(noun) in _SCALARS:
+        return noun
     if is_dataclass(noun):
-        return {field.name: encode(getattr(noun, field.name)) for field in fields(noun)}
+        return {name: encode(getattr(noun, name)) for name in _names(type(noun))}
     if isinstance(noun, datetime):
         return noun.isoformat()
     if isinstance(noun, Mapping):
@@ -21,6 +27,11 @@ def encode(noun: Any) -> Any:
     if isinstance(noun, (list, tuple)):
         return [encode(value) for value in noun]
     return noun
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def _time(value: str | None) -> datetime | None:

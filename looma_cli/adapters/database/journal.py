@@ -35,6 +35,7 @@ class JournalSection(Section):
         except IntegrityError as error:
             raise self._refusal(operation, violated(error)) from error
         self._add(STEPS, [rows.step_row(operation.id, position, step) for position, step in enumerate(operation.steps)])
+        self.durable |= any(step.status == "started" for step in operation.steps)
 
     def _refusal(self, operation: Operation, constraint: str) -> Conflict:
         if constraint == "operations.id":

@@ -25,6 +25,7 @@ class Section:
     def __init__(self, connection: Connection, clock: Clock) -> None:
         self._connection = connection
         self._clock = clock
+        self._there: set[str] = set()  # tenants that this transaction has added
 
     def _find(self, columns: Columns, order: Columns = (), **equal: Any) -> Sequence[Row[Any]]:
         """Plain rows; a condition that is None is none."""

@@ -50,6 +50,7 @@ class TenantSection(Section):
     def add_tenant(self, tenant: Tenant) -> None:
         """Raises AlreadyExists naming the tenant or the hostname."""
         self._saved(tenant, lambda: self._add(TENANTS, [rows.tenant_row(tenant)]))
+        self._there.add(tenant.name)
 
     def save_tenant(self, tenant: Tenant) -> None:
         """Everything but ports and subnets. Raises NotFound, AlreadyExists for the hostname."""
@@ -79,12 +80,15 @@ class TenantSection(Section):
 
     def remove_tenant(self, name: str) -> None:
         """Its allocations, subnets, secrets and health results go with it (ON DELETE CASCADE); operations stay."""
+        self._there.discard(name)
         self._remove(STACK_FILES, tenant=name)
         self._remove(TENANTS, name=name)
 
     def _require_tenants(self, names: Iterable[str]) -> None:
         """Raises NotFound for the first that is not there."""
-        wanted = set(names)
+        wanted = set(names) - self._there
+        if not wanted:
+            return
         one = next(iter(wanted)) if len(wanted) == 1 else None
         for name in sorted(wanted - {row[0] for row in self._find((TENANTS.c.name,), name=one)}):
             raise no_tenant(name)
