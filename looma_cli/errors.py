@@ -80,6 +80,18 @@ class BackupFailed(LoomaError):
     code = "backup_failed"
 
 
+class RepositoryDamaged(BackupFailed):
+    """Bytes in a backup repository are not those that were written."""
+
+    code = "repository_damaged"
+
+
+class WrongPassphrase(LoomaError):
+    """The passphrase does not open the repository, or what was sealed under it."""
+
+    code = "wrong_passphrase"
+
+
 # 2: usage
 class UsageError(LoomaError):
     """Malformed input, or a value that is not one of a fixed list."""
@@ -156,6 +168,12 @@ class SubnetTaken(Conflict):
     code = "subnet_taken"
 
 
+class RepositoryLocked(Conflict):
+    """Somebody else works exclusively on a backup repository."""
+
+    code = "repository_locked"
+
+
 # 5: unhealthy
 class Unhealthy(LoomaError):
     code = "unhealthy"
@@ -184,6 +202,12 @@ class ComposeUnavailable(Unreachable):
 
 class HostUnreachable(Unreachable):
     code = "host_unreachable"
+
+
+class RepositoryUnreachable(Unreachable):
+    """A backup repository, or what it needs (restic, sshd, the server), does not answer."""
+
+    code = "repository_unreachable"
 
 
 # 8 and 130: not finished, to be resumed

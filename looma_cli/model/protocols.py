@@ -210,7 +210,8 @@ class Engine(Protocol):
         ...
 
     def start(self, layer: RenderedLayer) -> None:
-        """Like create, and every container is started in dependency order; changed ones are recreated. Does not wait for health.
+        """Like create, and every container is started in dependency order; changed ones are recreated, and those whose network was
+        removed while they stood still. Does not wait for health.
 
         Raises PortTaken, SubnetTaken, ImageUnavailable, CommandFailed.
         """
@@ -229,6 +230,10 @@ class Engine(Protocol):
     def remove(self, reference: LayerReference, *, volumes: bool) -> None:
         """Removes containers, networks (and volumes) of exactly this installation's layer, found by labels; looks again until
         nothing is left. Idempotent; needs no rendered file."""
+        ...
+
+    def remove_volumes(self, tenant: str, names: Sequence[str]) -> None:
+        """Removes those of this installation's volumes of the tenant. Idempotent. Raises NotAllowed for one that a container uses."""
         ...
 
     def workloads(self, tenant: str | None = None) -> list[Workload]: ...
@@ -253,6 +258,37 @@ class Engine(Protocol):
 
     def attach(self, workload: Workload, command: Sequence[str], *, interactive: bool, terminal: bool) -> int:
         """Runs a command with this process's own standard streams; returns its exit code."""
+        ...
+
+    def open_program(self, workload: Workload, command: Sequence[str], *, mark: str = "") -> AbstractContextManager[Program]:
+        """Runs a command in the container, its streams open to us; ended on leaving if it still runs. Raises NotFound, NotAllowed when
+        the container does not run. ``mark`` (letters, digits, hyphens) tells it from others for ``end_programs``."""
+        ...
+
+    def end_programs(self, workload: Workload, mark: str) -> int:
+        """Kills the programs with this mark that still run in the container, whoever started them; how many there were."""
+        ...
+
+
+class Program(Protocol):
+    """A program in a container, by its standard streams. Raises EngineUnavailable when the engine goes away."""
+
+    def read(self) -> bytes:
+        """The next piece of its standard output, at most 1 MiB; empty at the end."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """All of it to its standard input. Raises CommandFailed when the program has ended or closed it."""
+        ...
+
+    def close_input(self) -> None: ...
+
+    def finish(self) -> int:
+        """Waits for the end, dropping what is left of its output; its exit code."""
+        ...
+
+    def errors(self) -> str:
+        """The end of its standard error so far: the last 16 KiB."""
         ...
 
 

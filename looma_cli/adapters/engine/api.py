@@ -29,7 +29,7 @@ class EngineApi:
     def __init__(self, url: str, environment: Mapping[str, str], timeout_seconds: float = 60.0) -> None:
         self.url = url
         self._environment = environment
-        self._timeout = timeout_seconds
+        self.timeout_seconds = timeout_seconds
 
     def get(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
         return self.request("GET", path, query)
@@ -47,12 +47,16 @@ class EngineApi:
 
     def request(self, method: str, path: str, query: Mapping[str, Any] | None = None, body: Any = None, *, extra_seconds: float = 0) -> Any:
         """The decoded JSON answer, or None for an empty one."""
-        with self.stream(method, path, query, body, timeout_seconds=self._timeout + extra_seconds) as response:
+        with self.stream(method, path, query, body, timeout_seconds=self.timeout_seconds + extra_seconds) as response:
             text = response.read()
         try:
             return json.loads(text) if text.strip() else None
         except ValueError as error:
             raise EngineUnavailable(f"what answers at {self.url} is not a container engine", START_HINT) from error
+
+    def connect(self) -> http.client.HTTPConnection:
+        """A connection of its own, not opened yet."""
+        return connect(self.url, self._environment, timeout_seconds=self.timeout_seconds)
 
     @contextmanager
     def stream(
@@ -65,14 +69,14 @@ class EngineApi:
         timeout_seconds: float | None,
     ) -> Iterator[http.client.HTTPResponse]:
         """The open answer; closed on leaving. ``timeout_seconds`` bounds each wait for data, None waits for ever."""
-        connection = connect(self.url, self._environment, timeout_seconds=self._timeout)
+        connection = self.connect()
         try:
             connection.connect()
             connection.sock.settimeout(timeout_seconds)
             connection.request(method, f"{path}?{urlencode(query)}" if query else path, **_encoded(body))
             response = connection.getresponse()
             if response.status >= 400:
-                raise _refusal(response.status, response.read())
+                raise refusal(response.status, response.read())
             yield response
         except (OSError, http.client.HTTPException) as error:
             raise unavailable(self.url, error) from error
@@ -86,7 +90,8 @@ def _encoded(body: Any) -> dict[str, Any]:
     return {"body": json.dumps(body).encode(), "headers": {"Content-Type": "application/json"}}
 
 
-def _refusal(status: int, text: bytes) -> LoomaError:
+def refusal(status: int, text: bytes) -> LoomaError:
+    """What the engine's answer with an error status means."""
     try:
         message = json.loads(text)["message"]
     except (ValueError, KeyError, TypeError):

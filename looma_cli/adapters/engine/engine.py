@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 from looma_cli.adapters.engine import failures, objects, streams
@@ -15,6 +15,8 @@ from looma_cli.adapters.engine.api import BUSY_HINT, EngineApi
 from looma_cli.adapters.engine.child import Children, foreground
 from looma_cli.adapters.engine.compose import Compose, mend_hint
 from looma_cli.adapters.engine.endpoint import resolve
+from looma_cli.adapters.engine.program import ExecProgram
+from looma_cli.adapters.engine.programs import end_programs, open_program, run_program
 from looma_cli.adapters.engine.removal import Removal, in_parallel
 from looma_cli.errors import AlreadyExists, ComposeUnavailable, EngineUnavailable, InvalidValue, NotFound
 from looma_cli.model.host import EngineInformation
@@ -100,17 +102,23 @@ class ComposeEngine:
         self._bring_up(layer, "up", "--detach", "--no-build", "--pull", "never", "--remove-orphans")
 
     def _bring_up(self, layer: RenderedLayer, *arguments: str) -> None:
-        self._refuse_foreign(layer.reference)
+        self._make_way(layer.reference)
         outcome = self._compose.run(layer, *arguments)
         if outcome.code:
             raise self._failed_dependency(layer.reference, outcome.errors) or failures.explain(outcome.errors, layer, self.url)
 
-    def _refuse_foreign(self, reference: LayerReference) -> None:
-        """Compose knows a project by its name only: it would take over another installation's layer of that name."""
+    def _make_way(self, reference: LayerReference) -> None:
         mark = {objects.COMPOSE_PROJECT: reference.project}
-        found = [c["Labels"] for c in self.api.listed("/containers/json", mark, {"all": "1"})]
+        containers = self.api.listed("/containers/json", mark, {"all": "1"})
+        networks = self.api.get("/networks")
+        found = [c["Labels"] for c in containers]
         found += [v["Labels"] for v in self.api.listed("/volumes", mark)["Volumes"] or ()]
-        found += [n["Labels"] or {} for n in self.api.get("/networks") if n["Name"] == reference.project]
+        found += [n["Labels"] or {} for n in networks if n["Name"] == reference.project]
+        self._refuse_foreign(reference, found)
+        self._discard([c for c in containers if objects.is_stranded(c, {n["Id"] for n in networks})])
+
+    def _refuse_foreign(self, reference: LayerReference, found: list[Mapping[str, str]]) -> None:
+        """Compose knows a project by its name only: it would take over another installation's layer of that name."""
         if any(labels.get(LABEL_INSTALLATION) != self.installation for labels in found):
             raise AlreadyExists(
                 f"something that is not this looma's already uses the name {reference.project} on this engine",
@@ -150,10 +158,18 @@ class ComposeEngine:
     def discard_unstarted(self, reference: LayerReference) -> None:
         """See Engine. A container that is gone in the meantime is as it should be."""
         layer = self.api.listed("/containers/json", objects.layer_labels(self.installation, reference), {"all": "1"})
-        for container in layer:
-            if container["State"] == "created":
-                with suppress(NotFound):
-                    self.api.delete(f"/containers/{container['Id']}", {"force": "1", "v": "1"})
+        self._discard([container for container in layer if container["State"] == "created"])
+
+    def _discard(self, containers: Sequence[Mapping[str, Any]]) -> None:
+        for container in containers:
+            with suppress(NotFound):
+                self.api.delete(f"/containers/{container['Id']}", {"force": "1", "v": "1"})
+
+    def remove_volumes(self, tenant: str, names: Sequence[str]) -> None:
+        """See Engine. Which are the tenant's is looked up: a name alone is not trusted."""
+        for name in [volume.name for volume in self.volumes(tenant) if volume.name in names]:
+            with suppress(NotFound):
+                self.api.delete(f"/volumes/{name}")
 
     # reading
 
@@ -222,11 +238,14 @@ class ComposeEngine:
         """Raises NotFound, NotAllowed when the container does not run, EngineUnavailable after so long without any output."""
         if not command:
             raise InvalidValue("no command was given", "looma tenant exec TENANT SERVICE -- COMMAND")
-        wanted = {"AttachStdout": True, "AttachStderr": True, "Cmd": list(command)}
-        id = self.api.post(f"/containers/{workload.id}/exec", body=wanted)["Id"]
-        with self.api.stream("POST", f"/exec/{id}/start", body={"Detach": False}, timeout_seconds=timeout_seconds) as response:
-            output = b"".join(payload for _, payload in streams.frames(response))
-        return self._exit_code(id), output.decode("utf-8", errors="replace")
+        code, output = run_program(self.api, workload, command, timeout_seconds, self._exit_code)
+        return code, output.decode("utf-8", errors="replace")
+
+    def open_program(self, workload: Workload, command: Sequence[str], *, mark: str = "") -> AbstractContextManager[ExecProgram]:
+        return open_program(self.api, workload, command, mark, self._exit_code)
+
+    def end_programs(self, workload: Workload, mark: str) -> int:
+        return end_programs(self.api, workload, mark, self._exit_code)
 
     def _exit_code(self, id: str) -> int:
         """The engine notes it a moment after it has closed the stream."""

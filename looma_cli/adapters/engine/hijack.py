@@ -1,0 +1,90 @@
+"""A connection to the engine that has ceased to be HTTP: bytes in both directions (API reference: "Hijacking").
+
+Never blocking by itself, so that one thread can wait for both directions; a TLS connection may want to read in order to write.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import select
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from looma_cli.adapters.engine.api import EngineApi, refusal, unavailable
+
+_UPGRADE = {"Content-Type": "application/json", "Connection": "Upgrade", "Upgrade": "tcp"}
+_NOT_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+class Hijacked:
+    """``received`` is what came along with the engine's answer."""
+
+    def __init__(self, connection: socket.socket, received: bytes, url: str) -> None:
+        self._connection = connection
+        self.received = received
+        self._url = url
+
+    def wait(self, *, writing: bool = False) -> tuple[bool, bool]:
+        """Until something can be read, or with ``writing`` be written: (readable, writable)."""
+        readable, writable, _ = select.select([self._connection], [self._connection] if writing else [], [])
+        return bool(readable), bool(writable)
+
+    def receive(self, amount: int) -> bytes:
+        """Waits for what comes next; empty at the end. Raises EngineUnavailable."""
+        while True:
+            try:
+                return self._connection.recv(amount)
+            except _NOT_YET:
+                self.wait()
+            except OSError as error:
+                raise unavailable(self._url, error) from error
+
+    def send(self, view: memoryview) -> int:
+        """How many bytes went out at once. Raises BrokenPipeError or ConnectionResetError when nobody takes them."""
+        try:
+            return self._connection.send(view)
+        except _NOT_YET:
+            return 0
+        except (BrokenPipeError, ConnectionResetError):
+            raise
+        except OSError as error:
+            raise unavailable(self._url, error) from error
+
+    def close_input(self) -> None:
+        """The other side sees the end of its input; its output still arrives."""
+        try:
+            self._connection.shutdown(socket.SHUT_WR)
+        except OSError:
+            return  # it has ended by itself
+
+
+@contextmanager
+def hijack(api: EngineApi, path: str, body: Mapping[str, Any] | None = None) -> Iterator[Hijacked]:
+    """POST and take the connection over; closed on leaving. Raises as ``EngineApi.stream`` does."""
+    connection = api.connect()
+    try:
+        with _as_unavailable(api.url):
+            connection.connect()
+            channel = connection.sock
+            channel.settimeout(api.timeout_seconds)
+            connection.request("POST", path, json.dumps(body or {}).encode(), _UPGRADE)
+            response = connection.getresponse()
+            if response.status >= 400:
+                raise refusal(response.status, response.read())
+            channel.setblocking(False)
+            received = response.fp.peek() or b""
+        yield Hijacked(channel, received, api.url)
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _as_unavailable(url: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, http.client.HTTPException) as error:
+        raise unavailable(url, error) from error

@@ -1,0 +1,115 @@
+"""Programs in containers, by their standard streams: the engine's exec with a hijacked connection (API reference: "Exec").
+
+Reading and writing share one connection and one thread: while a write waits, output is taken off the line, so that neither side can
+block the other.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from looma_cli.adapters.engine.hijack import Hijacked
+from looma_cli.errors import CommandFailed
+
+PIECE = 1 << 20
+HEADER = 8
+ERRORS_KEPT = 16 << 10
+STDOUT, STDERR = 1, 2
+
+
+class Frames:
+    """Takes the connection's bytes as they come; gives back the payloads of standard output, and keeps the end of standard error."""
+
+    def __init__(self) -> None:
+        self.errors = b""
+        self._output: deque[bytes] = deque()
+        self._header = b""
+        self._left = 0
+        self._stream = STDOUT
+
+    def feed(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            if not self._left:
+                view = self._begin(view)
+                continue
+            payload, view = view[: self._left], view[self._left :]
+            self._left -= len(payload)
+            self._take(bytes(payload))
+
+    def _begin(self, view: memoryview) -> memoryview:
+        need = HEADER - len(self._header)
+        self._header += view[:need]
+        if len(self._header) == HEADER:
+            self._stream, self._left = self._header[0], int.from_bytes(self._header[4:], "big")
+            self._header = b""
+        return view[need:]
+
+    def _take(self, payload: bytes) -> None:
+        if self._stream == STDERR:
+            self.errors = (self.errors + payload)[-ERRORS_KEPT:]
+        else:
+            self._output.append(payload)
+
+    @property
+    def waiting(self) -> bool:
+        return bool(self._output)
+
+    def output(self) -> bytes:
+        """All that has come so far."""
+        pieces = b"".join(self._output)
+        self._output.clear()
+        return pieces
+
+
+class ExecProgram:
+    """Implements ``Program`` on the hijacked connection of one exec; ``exit_code`` asks the engine how it ended."""
+
+    def __init__(self, connection: Hijacked, exit_code: Callable[[], int]) -> None:
+        self._connection = connection
+        self._exit_code = exit_code
+        self._frames = Frames()
+        self._frames.feed(connection.received)
+        self.ended = False
+
+    def read(self) -> bytes:
+        while not self._frames.waiting and not self.ended:
+            self._receive()
+        return self._frames.output()
+
+    def write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            readable, writable = self._connection.wait(writing=True)
+            if readable:
+                self._receive()
+            if self.ended:
+                raise CommandFailed(f"the program ended before it had read all: {self.errors()}", "its last words say why")
+            if writable:
+                view = view[self._send(view[:PIECE]) :]
+
+    def _send(self, view: memoryview) -> int:
+        try:
+            return self._connection.send(view)
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise CommandFailed(f"the program does not take its input any more: {self.errors()}", "its last words say why") from error
+
+    def close_input(self) -> None:
+        self._connection.close_input()
+
+    def finish(self) -> int:
+        while not self.ended:
+            self._receive()
+            self._frames.output()
+        return self._exit_code()
+
+    def errors(self) -> str:
+        return self._frames.errors.decode("utf-8", errors="replace").strip()
+
+    def _receive(self) -> None:
+        data = self._connection.receive(PIECE)
+        if data:
+            self._frames.feed(data)
+        else:
+            self.ended = True

@@ -1,0 +1,127 @@
+"""The Protocols of backups: a datastore's driver, a moment of it, the repository, and the vault of the repository's passphrase.
+
+All methods raise only errors of ``looma_cli.errors``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Protocol
+
+from looma_cli.model.backup import Fingerprint, RepositorySnapshot, Retention, SavedStream, StoreInformation
+
+Chunks = AbstractContextManager[Iterator[bytes]]
+
+
+class Moment(Protocol):
+    """One consistent moment of a datastore. Dump and fingerprint see exactly it, whatever is written meanwhile.
+
+    From entering until ``release`` the datastore holds back writes (they wait, none fails), so that the moments of several stores are
+    one; that must be short. ``streams`` are the dump's parts in the order in which a restore needs them; they are read one after the
+    other, while ``fingerprint`` may run in another thread. Some servers give up on a reader that lets them wait: start reading at once.
+    """
+
+    position: Mapping[str, str]
+    streams: tuple[str, ...]
+
+    def release(self) -> None:
+        """Writes go on. Idempotent."""
+        ...
+
+    def fingerprint(self) -> Fingerprint: ...
+
+    def dump(self, stream: str) -> Chunks:
+        """The bytes of one stream. Raises BackupFailed, at the end too, unless the dump is known to be complete."""
+        ...
+
+
+class Datastore(Protocol):
+    """One datastore in a running layer, spoken to by programs inside its container."""
+
+    name: str
+    driver: str
+
+    def probe(self) -> StoreInformation:
+        """Raises Unhealthy when the server does not answer a query."""
+        ...
+
+    def ready(self) -> bool:
+        """Whether it answers queries as the account that dumps and restores. Never raises for a server that does not, but
+        EngineUnavailable for a host that does not."""
+        ...
+
+    def moment(self) -> AbstractContextManager[Moment]:
+        """Raises BackupFailed when no moment can be had in time (a long query, say)."""
+        ...
+
+    def fingerprint(self, like: Fingerprint | None = None) -> Fingerprint:
+        """Of the present. ``like``: divide it in the same parts as this one, where parts depend on the data."""
+        ...
+
+    def restore(self, streams: Mapping[str, Callable[[], Chunks]], progress: Callable[[str], None]) -> None:
+        """Into a freshly initialised store of the same kind; afterwards it holds what was dumped, accounts included. May be run again
+        after it was cut short. Raises BackupFailed."""
+        ...
+
+    def abandon(self) -> None:
+        """End what an earlier, killed looma left running in the container, and the locks it held. Idempotent."""
+        ...
+
+
+class Repository(Protocol):
+    """Where backup sets of one tenant are kept, encrypted and deduplicated (restic).
+
+    Raises RepositoryUnreachable, WrongPassphrase, RepositoryLocked, RepositoryDamaged, BackupFailed; NotFound where there is none yet.
+    """
+
+    location: str
+
+    def exists(self) -> bool: ...
+    def create(self) -> None:
+        """Idempotent."""
+        ...
+
+    def save(self, name: str, tags: Mapping[str, str], chunks: Iterable[bytes], at: datetime) -> SavedStream:
+        """Stream bytes in. When ``chunks`` raises, or anything else fails, no snapshot is made, and the error passes on."""
+        ...
+
+    def open(self, snapshot: str, name: str) -> Chunks:
+        """The bytes of a saved stream, checked against their hashes on the way; raises RepositoryDamaged where they differ."""
+        ...
+
+    def snapshots(self, tags: Mapping[str, str] | None = None) -> list[RepositorySnapshot]:
+        """Those with all of these tags, oldest first."""
+        ...
+
+    def forget(self, ids: Sequence[str], *, prune: bool = False) -> None:
+        """Unknown ids are no error. ``prune`` also frees what nobody needs any more."""
+        ...
+
+    def kept(self, retention: Retention, tags: Mapping[str, str]) -> list[str]:
+        """Ids of the snapshots with these tags that the policy keeps, by restic's own rules; nothing is removed."""
+        ...
+
+    def unlock(self) -> None:
+        """Remove the locks of processes that are known to be dead."""
+        ...
+
+    def check(self, *, read_data: bool = False) -> None:
+        """Structure, or with ``read_data`` every byte. Raises RepositoryDamaged."""
+        ...
+
+    def copy_to(self, location: str, ids: Sequence[str]) -> None:
+        """Have these snapshots in another repository (made if need be) under the same passphrase, re-encrypted; those that are there
+        already are not sent again."""
+        ...
+
+
+class BackupVault(Protocol):
+    """Seals under the repository's passphrase, so that a backup opens without this home's key."""
+
+    def seal(self, plain: str) -> str: ...
+
+    def open(self, sealed: str) -> str:
+        """Raises WrongPassphrase."""
+        ...
