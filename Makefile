@@ -1,5 +1,5 @@
 # Two commands do all the set-up on a fresh Debian machine: `make demo` and `make test`.
-#   make demo         a running tenant, from nothing          make demo-clean   and away again, without a trace
+#   make demo         a running tenant, from nothing          make demo-clean   and away again (DEMO_TENANT=name)
 #   make test         every check and test                    make bench        the figures, as ratios
 #   ENGINE=no         never install or start an engine
 SHELL := /bin/sh
