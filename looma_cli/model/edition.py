@@ -117,6 +117,7 @@ class Component:
     stop_grace_seconds: int = 10
     stop_signal: str | None = None
     ulimits: Mapping[str, int] = field(default_factory=dict)
+    backup: Mapping[str, str] = field(default_factory=dict)  # driver (mysql, postgresql, redis, volume, none) and its settings
     provided_by: str | None = None  # "edge": the host's edge is this component; nothing is started for it
 
 

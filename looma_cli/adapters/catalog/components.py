@@ -9,7 +9,7 @@ from typing import Any
 from looma_cli.adapters.catalog.shapes import secrets_of
 from looma_cli.model.edition import PROFILES, Component, ImageReference, Probe, PublishedPort, Resources
 
-_MERGED = ("image", "probe", "environment", "connection", "volumes", "configs", "ulimits")
+_MERGED = ("image", "probe", "environment", "connection", "volumes", "configs", "ulimits", "backup")
 _PLAIN = (
     *("temporary", "capabilities", "user", "read_only", "metrics_path", "stop_grace_seconds", "stop_signal", "provided_by"),
     *("environment", "volumes", "configs", "command", "entrypoint", "ulimits", "healthcheck"),
@@ -76,8 +76,14 @@ def build(entry: Entry) -> Component:
         secrets=_secrets(values),
         depends_on=tuple(name for name, _ in values.get("depends_on", ())),
         path=entry.path,
+        backup=_backup(values),
         **_given(values),
     )
+
+
+def _backup(values: Mapping[str, Any]) -> Mapping[str, str]:
+    """What keeps data and does not say how is backed up by its volumes: nothing is left out because nobody thought of it."""
+    return values.get("backup") or {"driver": "volume" if values.get("volumes") else "none"}
 
 
 def _given(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,6 +119,7 @@ def _limits(values: Mapping[str, Any]) -> Resources:
 def _secrets(values: Mapping[str, Any]) -> tuple[str, ...]:
     """Named ones, then those that the component's own strings ask for, or its connection hands out; each once."""
     texts = [*values.get("environment", {}).values(), *values.get("connection", {}).values()]
+    texts += values.get("backup", {}).values()
     for key in ("entrypoint", "command", "healthcheck"):
         texts += values.get(key, ())
     return tuple(dict.fromkeys([*values.get("secrets", ()), *(name for text in texts for name in secrets_of(text))]))

@@ -29,6 +29,7 @@ DOCUMENTED = "documented"
 INTERNAL = "internal"
 """Host port of a component that is reached inside its stack only."""
 
+BACKUP_DRIVERS = ("mysql", "postgresql", "redis", "volume", "none")
 PROBE_KINDS = ("http", "mysql", "redis", "postgresql", "bolt", "tcp")
 NAME = r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
 EDITION_NAME = r"[a-z][a-z0-9-]{0,61}[a-z0-9]"
@@ -60,6 +61,7 @@ host_port = whole(1, 65535)
 _path_in_container = matching(r"(?:/[A-Za-z0-9_.@-]*[A-Za-z0-9_@-])+", "an absolute path without .. and spaces")
 _url_path = matching(r"/[A-Za-z0-9_.~%/?=&:-]*", "a path like /health")
 _variable = matching(r"[A-Za-z_][A-Za-z0-9_.-]*", "the name of an environment variable", scalars=literal)
+_account = matching(r"[A-Za-z_][A-Za-z0-9_]{0,62}", "a name of letters, digits and _")
 _secret_name = matching(r"[a-z][a-z0-9_]{0,62}", "a secret's name: a to z, 0 to 9 and _")
 
 
@@ -182,6 +184,9 @@ OVERRIDES: dict[str, Parser] = {
     "stop_grace_seconds": whole(0, 3600),
     "stop_signal": matching(r"SIG[A-Z][A-Z0-9]{1,9}", "a signal like SIGTERM"),
     "ulimits": mapping(one_of(*_ULIMITS), whole(-1, 2**40)),
+    "backup": record(
+        {"driver": one_of(*BACKUP_DRIVERS), "user": _account, "database": _account, "password_file": template}, required=("driver",)
+    ),
     "provided_by": one_of("edge"),
 }
 """Keys that a component file sets and that a manifest may set otherwise for one component."""
