@@ -18,7 +18,7 @@ from looma_cli.model.operation import Operation, StepRecord
 from looma_cli.model.protocols import State
 from looma_cli.model.reporting import Reporter
 from looma_cli.model.world import World
-from looma_cli.steps.base import StateStep, WorldStep, read_step
+from looma_cli.steps.base import NOT_AS_BEFORE, StateStep, WorldStep, read_step
 
 
 class StopRequested(BaseException):
@@ -269,4 +269,5 @@ def _as_failure(operation: Operation, error: LoomaError) -> LoomaError:
         error.details.setdefault("operation", operation.id)
         return error
     hint = error.hint or f"looma operation show {operation.id}"
-    return OperationFailed(f"{error.message} (everything was put back)", hint, operation=operation.id, **error.details)
+    outcome = next((record.detail for record in operation.steps if record.detail.startswith(NOT_AS_BEFORE)), "everything was put back")
+    return OperationFailed(f"{error.message} ({outcome})", hint, operation=operation.id, **error.details)

@@ -114,22 +114,21 @@ def reserve_edge(tenant: str, host: str, held: Held, taken: Taken, limits: Limit
     return [ReserveEdgePorts(tenant, host, http, https).planned("first route on this host")]
 
 
-def start_steps(tenant: Tenant, before: str, edge_image: str, *, new_route: bool) -> list[PlannedStep]:
+def start_steps(tenant: Tenant, before: str, edge_image: str, *, new_route: bool, mode: str = "serving") -> list[PlannedStep]:
     """Both layers up and proven, then routed. The app layer's containers are created while the datastores start."""
     name, host = tenant.name, tenant.host
     data, app = tenant.data_generation, tenant.app_generation
     steps = [StartLayer(name, "data", data, host, before).planned("datastores first")]
     if before == "absent":
         steps.append(CreateLayer(name, "app", app, host).planned("while the datastores start"))
-    return [
-        *steps,
+    steps += [
         EnsureEdge(name, host, edge_image, new_route).planned("every tenant is reached through it"),
         AwaitHealthy(name, "data", host).planned("services need their datastores"),
         StartLayer(name, "app", app, host, before, created=before == "absent").planned("datastores are healthy"),
         AwaitHealthy(name, "app", host).planned("no route before health"),
-        ApplyRoute(name, host, "serving", new_route).planned("the stack is healthy"),
-        CheckRoute(name, host, tenant.public_port).planned("seen from outside"),
+        ApplyRoute(name, host, mode, new_route).planned("the stack is healthy"),
     ]
+    return [*steps, CheckRoute(name, host, tenant.public_port).planned("seen from outside")] if mode == "serving" else steps
 
 
 def _tenant(

@@ -26,13 +26,15 @@ class Limits:
 class HostObservation:
     """Beside the state: what listens on the host, what its engine has published, which networks it has, and its API version.
 
-    ``api`` is None where no engine was asked (``--no-start``)."""
+    ``api`` is None where no engine was asked (``--no-start``). ``sockets`` are those of ``listening`` that are open right now: without
+    what containers that stand still would publish."""
 
     host: Host
     listening: frozenset[tuple[str, int]]
     networks: tuple[str, ...]
     api: tuple[int, int] | None
     now: datetime
+    sockets: frozenset[tuple[str, int]] = frozenset()
 
     @property
     def start_interval(self) -> bool:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from looma_cli.errors import NotAllowed
+from looma_cli.errors import NotAllowed, SubnetTaken
 from looma_cli.model.codec import encode
-from looma_cli.model.edition import Edition
+from looma_cli.model.edition import Component, Edition
 from looma_cli.model.operation import Plan, PlannedStep
 from looma_cli.model.requests import UNSET, UpdateRequest
 from looma_cli.model.tenant import Certificate, Tenant
-from looma_cli.plan.create import Held, allocations_of, components_of, image_references
-from looma_cli.plan.lifecycle import require
+from looma_cli.plan.create import Held, components_of
+from looma_cli.plan.lifecycle import layers_of, plan_start, pull_images, require
 from looma_cli.plan.observation import HostObservation, Limits
-from looma_cli.plan.ports import choose_ports, wanted_ports
-from looma_cli.steps.layers import PullImages, PutBackLayer, RenderStack, SettleFiles, StartLayer
+from looma_cli.plan.reallocate import Refused, added_ports, moved_ports
+from looma_cli.steps.guards import PutBackStack, RemoveNewVolumes
+from looma_cli.steps.layers import RenderStack, SettleFiles, StartLayer
 from looma_cli.steps.routes import ApplyRoute, CheckRoute, PutBackRoute
 from looma_cli.steps.tenants import ChangeTenant, Reallocate
 from looma_cli.steps.waiting import AwaitHealthy
@@ -41,49 +42,78 @@ def changed_fields(tenant: Tenant, request: UpdateRequest, certificate: Certific
 def plan_update(
     tenant: Tenant,
     edition: Edition,
-    changes: Mapping[str, Any],
     seen: HostObservation,
     held: Held,
     limits: Limits,
     *,
+    changes: Mapping[str, Any],
     registry: str,
     support_images: list[str],
+    volumes: Sequence[str] = (),
+    refused: Refused = (),
 ) -> Plan:
-    """Change the record, render, start what changed, prove, route. A failure puts record, files, containers and route back."""
+    """Change the record, render, start what changed, prove, route. A failure puts record, files, containers and route back, and removes
+    the volumes that are not among ``volumes``, the names of those that the tenant has now."""
     require(tenant, "running", "stopped", "created", "suspended", verb="update")
+    components = components_of(edition, changes.get("profile", tenant.profile))
+    change = record_steps(tenant, edition, changes, seen, held, limits, refused)
+    render = RenderStack(tenant.name, layers_of(tenant), False, seen.start_interval)
+    change.append(render.planned("settings, profile or override may have changed"))
+    if tenant.status in ("running", "suspended"):
+        images = pull_images(tenant, components, edition, registry, support_images)
+        steps = [images, *_guards(tenant, volumes), *change, *_apply(tenant)]
+    elif tenant.status == "stopped":
+        route = ApplyRoute(tenant.name, tenant.host, "stopped", False).planned("hostname or certificate may have changed")
+        steps = [PutBackRoute(tenant.name, tenant.host).planned("for the way back"), *change, route]
+    else:
+        steps = change
+    steps.append(SettleFiles(tenant.name).planned("the old files are not needed any more"))
+    return Plan("tenant.update", tenant.name, tuple(steps), len(steps) - 1, tuple(changed_lines(changes)))
+
+
+def changed_lines(changes: Mapping[str, Any]) -> list[str]:
+    return [f"~ {name}" for name in sorted(changes)] or ["~ rendered files, where templates or override.yaml changed"]
+
+
+def record_steps(
+    tenant: Tenant, edition: Edition, changes: Mapping[str, Any], seen: HostObservation, held: Held, limits: Limits, refused: Refused
+) -> list[PlannedStep]:
+    """Steps on the state: the record's fields, and the ports of components that come with them or were ``refused``.
+
+    Raises NotAllowed where a smaller profile would drop data, Conflict, NoFreePorts.
+    """
+    components = components_of(edition, changes.get("profile", tenant.profile))
+    fresh = _fresh_components(tenant, edition, components)
     changes = {**changes, "updated_at": seen.now.isoformat()}
     previous = {name: encode(tenant)[name] for name in changes}
-    profile = changes.get("profile", tenant.profile)
-    added, secrets = _added_ports(tenant, edition, profile, seen, held, limits)
-    layers = [["data", tenant.data_generation], ["app", tenant.app_generation]]
-    up = tenant.status in ("running", "suspended")
-    references = [*image_references(tenant, components_of(edition, profile), edition, registry), *support_images]
-    change = [ChangeTenant(tenant.name, changes, previous, secrets).planned("update asked for")]
-    if added:
-        change.append(
-            Reallocate(tenant.name, encode(tenant.ports), encode([*tenant.ports, *added])).planned("the profile has more components")
+    secrets = sorted({secret for component in fresh for secret in component.secrets})
+    change = ChangeTenant(tenant.name, changes, previous, secrets).planned("update asked for")
+    moved = moved_ports(tenant, components, seen, held, limits, refused)
+    if fresh and not moved:
+        ports = [*tenant.ports, *added_ports(tenant, fresh, seen, held, limits)]
+        moved = [Reallocate(tenant.name, encode(tenant.ports), encode(ports)).planned("the profile has more components")]
+    return [change, *moved]
+
+
+def _fresh_components(tenant: Tenant, edition: Edition, after: Sequence[Component]) -> list[Component]:
+    """Those that the tenant does not have yet. Raises NotAllowed where ``after`` lacks one that it has."""
+    before = {component.name for component in edition.of_profile(tenant.profile)}
+    dropped = before - {component.name for component in after}
+    if dropped:
+        raise NotAllowed(
+            f"the profile asked for has no {', '.join(sorted(dropped))}: their data would be lost",
+            "create another tenant with that profile",
         )
-    render = RenderStack(tenant.name, layers, False, seen.start_interval).planned("settings, profile or override may have changed")
-    routed = [PutBackRoute(tenant.name, tenant.host).planned("for the way back")] if tenant.status == "stopped" else []
-    steps = [*(_guards(tenant) if up else routed), *change, render]
-    if up:
-        steps += [PullImages(tenant.name, tenant.host, references, tenant.images == "local").planned("the stack's images"), *_apply(tenant)]
-    if routed:
-        steps.append(ApplyRoute(tenant.name, tenant.host, "stopped", False).planned("hostname or certificate may have changed"))
-    steps.append(SettleFiles(tenant.name).planned("the old files are not needed any more"))
-    lines = [f"~ {name}" for name in sorted(changes) if name != "updated_at"] or [
-        "~ rendered files, where templates or override.yaml changed"
-    ]
-    return Plan("tenant.update", tenant.name, tuple(steps), len(steps) - 1, tuple(lines))
+    return [component for component in after if component.name not in before]
 
 
-def _guards(tenant: Tenant) -> list[PlannedStep]:
+def _guards(tenant: Tenant, volumes: Sequence[str]) -> list[PlannedStep]:
     """Steps that only undo: newest first they run last, when record and files are as they were."""
     name, host, reason = tenant.name, tenant.host, "for the way back"
     return [
         PutBackRoute(name, host).planned(reason),
-        PutBackLayer(name, "app", tenant.app_generation, host).planned(reason),
-        PutBackLayer(name, "data", tenant.data_generation, host).planned(reason),
+        RemoveNewVolumes(name, host, sorted(volumes)).planned(reason),
+        PutBackStack(name, host, layers_of(tenant), tenant.status).planned(reason),
     ]
 
 
@@ -100,20 +130,25 @@ def _apply(tenant: Tenant) -> list[PlannedStep]:
     return steps if mode == "suspended" else [*steps, CheckRoute(name, host, tenant.public_port).planned("seen from outside")]
 
 
-def _added_ports(
-    tenant: Tenant, edition: Edition, profile: str, seen: HostObservation, held: Held, limits: Limits
-) -> tuple[list[Any], list[str]]:
-    """Allocations and secrets of components that a larger profile adds. Raises NotAllowed where a smaller one would drop data."""
-    before = {c.name for c in edition.of_profile(tenant.profile)}
-    after = components_of(edition, profile)
-    dropped = before - {c.name for c in after}
-    if dropped:
-        raise NotAllowed(
-            f"profile {profile} has no {', '.join(sorted(dropped))}: their data would be lost", "create another tenant with that profile"
-        )
-    fresh = [c for c in after if c.name not in before]
-    if not fresh:
-        return [], []
-    chosen = choose_ports(wanted_ports(fresh), held.ports | seen.listening, tenant.port_policy, limits.port_range)
-    state = "bound" if tenant.status in ("running", "suspended") else "reserved"
-    return [replace(row, state=state) for row in allocations_of(tenant, chosen)], sorted({secret for c in fresh for secret in c.secrets})
+def plan_update_and_start(
+    tenant: Tenant,
+    edition: Edition,
+    seen: HostObservation,
+    held: Held,
+    limits: Limits,
+    *,
+    changes: Mapping[str, Any],
+    refused: Refused,
+    becomes: str,
+    **images: Any,
+) -> Plan:
+    """The update of a tenant that an earlier attempt of the same command had to leave stopped: change it and bring it back up.
+
+    ``images`` are as for ``plan_start``; ``becomes`` is what the tenant was before: running or suspended.
+    """
+    require(tenant, "stopped", verb="update")
+    change = record_steps(tenant, edition, changes, seen, held, limits, refused)
+    after = replace(tenant, profile=changes.get("profile", tenant.profile))
+    subnets = [error for error in refused if isinstance(error, SubnetTaken)]  # the ports are among ``change``
+    plan = plan_start(after, edition, seen, held, limits, refused=subnets, first=change, becomes=becomes, **images)
+    return replace(plan, kind="tenant.update", changes=(*changed_lines(changes), *plan.changes))

@@ -16,6 +16,7 @@ from looma_cli.model.protocols import State
 from looma_cli.model.world import World
 
 Progress = Callable[[str], None]
+NOT_AS_BEFORE = "not as before: "  # begins the detail of an undo that ended well, but not where the operation began
 _REGISTRY: dict[str, type[Step]] = {}
 
 
@@ -45,7 +46,8 @@ class WorldStep(Step):
         raise NotImplementedError
 
     def undo(self, world: World, progress: Progress) -> str:
-        """Bring back what was before, as far as ``do`` changed it."""
+        """Bring back what was before, as far as ``do`` changed it. A detail that begins with NOT_AS_BEFORE says where that was not
+        possible and what is instead."""
         return ""
 
 
@@ -70,4 +72,4 @@ def read_step(name: str, params: Mapping[str, Any]) -> WorldStep | StateStep:
 
 
 def _load_all() -> None:
-    from looma_cli.steps import layers, routes, tenants, waiting  # noqa: F401  (importing registers the steps)
+    from looma_cli.steps import guards, layers, routes, tenants, waiting  # noqa: F401  (importing registers the steps)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from looma_cli.errors import ImageUnavailable, RenderFailed
@@ -73,13 +73,12 @@ class RenderStack(WorldStep):
     def do(self, world: World, progress: Progress) -> str:
         with world.store.read() as state:
             tenant = state.tenant(self.tenant)
-            rendered = [self._render(world, state, tenant, *layer) for layer in self.layers]
+            request = render_request(world, state, tenant, "", 0, self.start_interval)
+        requests = [replace(request, layer=layer, generation=generation) for layer, generation in self.layers]
+        rendered = [world.renderer.render(request).manifest for request in requests]
         for (layer, generation), text in zip(self.layers, rendered, strict=True):
             self._write(world, manifest_name(layer, generation), text)
         return f"{len(rendered)} files"
-
-    def _render(self, world: World, state: State, tenant: Tenant, layer: str, generation: int) -> str:
-        return world.renderer.render(render_request(world, state, tenant, layer, generation, self.start_interval)).manifest
 
     def _write(self, world: World, name: str, text: str) -> None:
         before = None if self.new else world.files.read(self.tenant, name)
@@ -210,34 +209,15 @@ class StartLayer(WorldStep):
 
 
 @dataclass(frozen=True)
-class PutBackLayer(WorldStep):
-    """``do`` does nothing; ``undo`` starts the layer as its files then say. Stands before the steps that change those files."""
-
-    name = "put-back-layer"
-    tenant: str
-    layer: str
-    generation: int
-    host: str
-
-    def title(self) -> str:
-        return f"Remember the {self.layer} layer"
-
-    def do(self, world: World, progress: Progress) -> str:
-        return ""
-
-    def undo(self, world: World, progress: Progress) -> str:
-        return start_again(world, LayerReference(self.tenant, self.layer, self.generation), self.host, progress)
-
-
-@dataclass(frozen=True)
 class StopLayer(WorldStep):
-    """Stop a layer's containers; undo starts them."""
+    """Stop a layer's containers; undo starts them, unless it is ``guarded``: then a PutBackStack before it does that."""
 
     name = "stop-layer"
     tenant: str
     layer: str
     generation: int
     host: str
+    guarded: bool = False
 
     def title(self) -> str:
         return f"Stop the {self.layer} layer"
@@ -247,6 +227,8 @@ class StopLayer(WorldStep):
         return ""
 
     def undo(self, world: World, progress: Progress) -> str:
+        if self.guarded:
+            return ""
         return start_again(world, LayerReference(self.tenant, self.layer, self.generation), self.host, progress)
 
 

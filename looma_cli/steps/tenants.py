@@ -78,19 +78,12 @@ class SetStatus(StateStep):
         return f"Record that {self.tenant} is {self.status}"
 
     def do(self, world: World, state: State) -> str:
-        return self._set(world, state, self.status)
+        set_status(world, state, self.tenant, self.status)
+        return ""
 
     def undo(self, world: World, state: State) -> str:
-        return self._set(world, state, self.previous) if state.has_tenant(self.tenant) else ""
-
-    def _set(self, world: World, state: State, status: str) -> str:
-        tenant = state.tenant(self.tenant)
-        health = "unknown" if status in ("created", "stopped") else tenant.health
-        state.save_tenant(replace(tenant, status=status, health=health, updated_at=world.clock.now()))
-        port_state = "bound" if status == "running" else "reserved" if status in ("created", "stopped") else ""
-        if port_state:
-            state.set_allocation_state(tenant.name, "data", tenant.data_generation, port_state)
-            state.set_allocation_state(tenant.name, "app", tenant.app_generation, port_state)
+        if state.has_tenant(self.tenant):
+            set_status(world, state, self.tenant, self.previous)
         return ""
 
 
@@ -123,33 +116,52 @@ class ChangeTenant(StateStep):
 
 @dataclass(frozen=True)
 class Reallocate(StateStep):
-    """Exchange ports and subnets of a tenant's layers, all at once; the public port stays."""
+    """Exchange ports of a tenant's layers, all at once; the public port stays."""
 
     name = "reallocate"
     tenant: str
-    ports_before: list[Mapping[str, Any]]
-    ports_after: list[Mapping[str, Any]]
-    subnets_before: list[Mapping[str, Any]] = field(default_factory=list)
-    subnets_after: list[Mapping[str, Any]] = field(default_factory=list)
+    ports_before: Rows
+    ports_after: Rows
 
     def title(self) -> str:
         return f"Reserve {len(self.ports_after)} ports"
 
     def do(self, world: World, state: State) -> str:
-        self._exchange(state, self.ports_before, self.ports_after, self.subnets_before, self.subnets_after)
+        self._exchange(state, self.ports_before, self.ports_after)
         return ""
 
     def undo(self, world: World, state: State) -> str:
-        self._exchange(state, self.ports_after, self.ports_before, self.subnets_after, self.subnets_before)
+        self._exchange(state, self.ports_after, self.ports_before)
         return ""
 
-    def _exchange(self, state: State, ports_from: Rows, ports_to: Rows, subnets_from: Rows, subnets_to: Rows) -> None:
+    def _exchange(self, state: State, ports_from: Rows, ports_to: Rows) -> None:
         for layer, generation in sorted({(row["layer"], row["generation"]) for row in [*ports_from, *ports_to]}):
             state.remove_allocations(self.tenant, layer, generation)
-        for layer, generation in sorted({(row["layer"], row["generation"]) for row in [*subnets_from, *subnets_to]}):
-            state.remove_subnets(self.tenant, layer, generation)
         state.add_allocations([Allocation(**row) for row in ports_to])
-        state.add_subnets([Subnet(**row) for row in subnets_to])
+
+
+@dataclass(frozen=True)
+class MoveSubnets(StateStep):
+    """Give layers other subnets, whose networks the engine refuses to make on the ones they have.
+
+    They stay moved on an undo: somebody else has the old ones, and a network may stand on a new one by then.
+    """
+
+    name = "move-subnets"
+    tenant: str
+    subnets: Rows
+
+    def title(self) -> str:
+        return f"Reserve {len(self.subnets)} other subnets"
+
+    def do(self, world: World, state: State) -> str:
+        for row in self.subnets:
+            state.remove_subnets(self.tenant, row["layer"], row["generation"])
+        state.add_subnets([Subnet(**row) for row in self.subnets])
+        return ""
+
+    def undo(self, world: World, state: State) -> str:
+        return "kept: the old ones are taken"
 
 
 @dataclass(frozen=True)
@@ -165,6 +177,17 @@ class ForgetTenant(StateStep):
     def do(self, world: World, state: State) -> str:
         state.remove_tenant(self.tenant)
         return ""
+
+
+def set_status(world: World, state: State, name: str, status: str) -> None:
+    """Record what a tenant is, with what follows for its health and its ports."""
+    tenant = state.tenant(name)
+    health = "unknown" if status in ("created", "stopped") else tenant.health
+    state.save_tenant(replace(tenant, status=status, health=health, updated_at=world.clock.now()))
+    port_state = "bound" if status in ("running", "suspended") else "reserved" if status in ("created", "stopped") else ""
+    if port_state:
+        state.set_allocation_state(tenant.name, "data", tenant.data_generation, port_state)
+        state.set_allocation_state(tenant.name, "app", tenant.app_generation, port_state)
 
 
 def changed(tenant: Tenant, changes: Mapping[str, Any]) -> Tenant:

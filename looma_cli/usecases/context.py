@@ -65,7 +65,8 @@ def observe_host(context: Context, name: str, *, engine: bool) -> HostObservatio
     """Look at a host before deciding: its listeners, and (``engine``) what its engine has. Raises NotFound, EngineUnavailable."""
     world = context.world
     host = host_record(context, name)
-    listening = {(listener.protocol, listener.port) for listener in world.access(name).listeners()}
+    sockets = frozenset((listener.protocol, listener.port) for listener in world.access(name).listeners())
+    listening = set(sockets)
     networks: tuple[str, ...] = ()
     api = None
     if engine:
@@ -73,7 +74,7 @@ def observe_host(context: Context, name: str, *, engine: bool) -> HostObservatio
         listening |= {(protocol, port) for _, port, protocol in world.engine(name).published_ports()}
         networks = tuple(cidr for network in world.engine(name).networks(everyones=True) for cidr in network.cidrs)
         host = replace(host, capacity=capacity_of(world.access(name)))
-    return HostObservation(host, frozenset(listening), networks, api, world.clock.now())
+    return HostObservation(host, frozenset(listening), networks, api, world.clock.now(), sockets)
 
 
 def capacity_of(access: HostAccess) -> Capacity:

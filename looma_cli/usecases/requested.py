@@ -41,8 +41,8 @@ def requested_certificate(context: Context, request: UpdateRequest, *, dry_run: 
     return seal_certificate(context, chain, key, dry_run=dry_run)
 
 
-def differences(tenant: Tenant, request: CreateRequest) -> list[str]:
-    """Names of the arguments by which a repeated create differs from the tenant that exists."""
+def differences(tenant: Tenant, request: CreateRequest, images: str) -> list[str]:
+    """Names of the arguments by which a repeated create differs from the tenant that exists; ``images`` is registry or local."""
     pairs = {
         "edition": (tenant.edition, request.edition),
         "release": (tenant.release, request.release or tenant.release),
@@ -51,6 +51,7 @@ def differences(tenant: Tenant, request: CreateRequest) -> list[str]:
         "hostname": (tenant.hostname, request.hostname),
         "display name": (tenant.display_name, request.display_name or tenant.display_name),
         "ports": (tenant.port_policy, request.ports),
+        "images": (tenant.images, images),
         "set": (dict(tenant.settings), dict(request.settings)),
         "certificate": (tenant.certificate.chain if tenant.certificate else None, request.tls_certificate),
     }

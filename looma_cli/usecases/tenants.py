@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from typing import Any
 
-from looma_cli.errors import AlreadyExists, Cancelled, InvalidValue, LoomaError, NotAllowed, NotFound, PortTaken, SubnetTaken
+from looma_cli.errors import AlreadyExists, Cancelled, InvalidValue, LoomaError, NotAllowed
+from looma_cli.model.edition import Edition
 from looma_cli.model.operation import Plan
 from looma_cli.model.protocols import State
 from looma_cli.model.requests import CreateRequest, UpdateRequest
-from looma_cli.model.tenant import Tenant
-from looma_cli.plan.create import plan_create, resolve_release
-from looma_cli.plan.lifecycle import plan_delete, plan_restart, plan_resume, plan_route, plan_start, plan_stop, plan_suspend, require
-from looma_cli.plan.reallocate import with_new_ports
-from looma_cli.plan.update import changed_fields, plan_update
+from looma_cli.model.tenant import Certificate, Tenant
+from looma_cli.plan.create import Held, plan_create, resolve_release
+from looma_cli.plan.lifecycle import plan_delete, plan_restart, plan_resume, plan_route, plan_start, plan_stop, plan_suspend
+from looma_cli.plan.observation import HostObservation, Limits
+from looma_cli.plan.reallocate import Refused
+from looma_cli.plan.update import changed_fields, plan_update, plan_update_and_start
 from looma_cli.usecases.changing import Decide, change
 from looma_cli.usecases.context import LOCAL, Context, Look, first_look, held_on, observe_host
+from looma_cli.usecases.replanning import replanning
 from looma_cli.usecases.requested import (
     differences,
     refuse_deployed,
@@ -26,9 +29,6 @@ from looma_cli.usecases.requested import (
     seal_certificate,
 )
 from looma_cli.usecases.stacks import refuse_broken_override
-
-ATTEMPTS = 4
-QUARANTINE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class TenantUseCases:
         certificate = seal_certificate(self._context, request.tls_certificate, request.tls_key, dry_run=dry_run)
         host = request.host or LOCAL
 
-        def attempt() -> Plan | None:
+        def attempt(refused: Refused) -> Plan | None:
             seen = look(self._context, host, engine=request.start)
             if request.start:
                 refuse_deployed(self._world.engine(host), request.name)
@@ -88,7 +88,7 @@ class TenantUseCases:
 
             return change(self._context, request.name, "tenant.create", host, decide, dry_run=dry_run, wait_seconds=wait_seconds)
 
-        plan = self._replanning(host, attempt)
+        plan = replanning(self._context, host, attempt)
         if plan is None:
             return self._create_again(self.show(request.name), request, dry_run, wait_seconds)
         return plan if dry_run else self.show(request.name)
@@ -120,7 +120,7 @@ class TenantUseCases:
             return state.tenant(request.name)
 
     def _create_again(self, tenant: Tenant, request: CreateRequest, dry_run: bool, wait_seconds: float) -> Tenant | Plan:
-        other = differences(tenant, request)
+        other = differences(tenant, request, self._context.images)
         if other:
             raise AlreadyExists(
                 f"tenant {tenant.name} exists with another {', '.join(other)}", f"looma tenant show {tenant.name}", differences=other
@@ -151,12 +151,11 @@ class TenantUseCases:
     def start(self, name: str, *, dry_run: bool = False, wait_seconds: float = 0) -> Tenant | Plan:
         tenant = self.show(name)
         refuse_broken_override(self._context, tenant)
-        moved: list[bool] = []
 
-        def attempt() -> Plan | None:
-            return self._change(tenant, "tenant.start", self._start_decision(tenant, bool(moved)), dry_run, wait_seconds)
+        def attempt(refused: Refused) -> Plan | None:
+            return self._change(tenant, "tenant.start", self._start_decision(tenant, refused), dry_run, wait_seconds)
 
-        plan = self._replanning(tenant.host, attempt, moved, keep=tenant.public_port)
+        plan = replanning(self._context, tenant.host, attempt, keep=tenant.public_port)
         return plan if dry_run and plan else self.show(name)
 
     def stop(self, name: str, *, dry_run: bool = False, wait_seconds: float = 0) -> Tenant | Plan:
@@ -177,37 +176,24 @@ class TenantUseCases:
     def restart(self, name: str, *, dry_run: bool = False, wait_seconds: float = 0) -> Tenant | Plan:
         tenant = self.show(name)
         refuse_broken_override(self._context, tenant)
-        seen = observe_host(self._context, tenant.host, engine=True)
 
-        def decide(state: State) -> Plan:
-            from dataclasses import replace
+        def attempt(refused: Refused) -> Plan | None:
+            return self._change(tenant, "tenant.restart", self._restart_decision(tenant, refused), dry_run, wait_seconds)
 
-            now = state.tenant(name)
-            require(now, "running", "failed", verb="restart")
-            stop = plan_stop(now)
-            return plan_restart(stop, self._plan_start(state, replace(now, status="stopped"), seen))
-
-        plan = self._change(tenant, "tenant.restart", decide, dry_run, wait_seconds)
+        plan = replanning(self._context, tenant.host, attempt, keep=tenant.public_port)
         return plan if dry_run and plan else self.show(name)
 
     def update(self, request: UpdateRequest, *, dry_run: bool = False, wait_seconds: float = 0) -> Tenant | Plan:
         """Apply what is asked for, and templates or an ``override.yaml`` that changed. Nothing but the record for a stopped tenant."""
         tenant = self.show(request.name)
         refuse_broken_override(self._context, tenant)
-        edition = self._world.catalog.edition(tenant.edition)
         certificate = requested_certificate(self._context, request, dry_run=dry_run)
-        up = tenant.status in ("running", "suspended")
-        seen = observe_host(self._context, tenant.host, engine=up)
 
-        def decide(state: State) -> Plan:
-            now = state.tenant(request.name)
-            changes = changed_fields(now, request, certificate)
-            return plan_update(
-                now, edition, changes, seen, held_on(state, now.host), self._context.limits,
-                registry=self._context.registry, support_images=self._context.support_images(now.images),
-            )  # fmt: skip
+        def attempt(refused: Refused) -> Plan | None:
+            decide = self._update_decision(tenant, request, certificate, refused)
+            return self._change(tenant, "tenant.update", decide, dry_run, wait_seconds)
 
-        plan = self._change(tenant, "tenant.update", decide, dry_run, wait_seconds)
+        plan = replanning(self._context, tenant.host, attempt, keep=tenant.public_port)
         return plan if dry_run and plan else self.show(request.name)
 
     def delete(self, name: str, *, backup: bool, dry_run: bool = False, wait_seconds: float = 0) -> Tenant | Plan:
@@ -225,31 +211,54 @@ class TenantUseCases:
         return plan if dry_run and plan else tenant
 
     # decisions
-    def _start_decision(self, tenant: Tenant, move: bool) -> Decide:
+    def _start_decision(self, tenant: Tenant, refused: Refused) -> Decide:
         seen = observe_host(self._context, tenant.host, engine=True)
         engine, edge = self._world.engine(tenant.host), self._world.edge(tenant.host)
         routed = edge.running() and tenant.name in edge.routes()
 
         def decide(state: State) -> Plan | None:
             now = state.tenant(tenant.name)
-            if now.status == "running" and not move:
-                return None if routed else plan_route(now, self._edge(now))
+            if now.status == "running":
+                held = held_on(state, now.host)
+                return None if routed else plan_route(now, self._edge(now), seen, held, self._context.limits)
             if now.status == "created":
                 refuse_deployed(engine, now.name)
-            plan = self._plan_start(state, now, seen)
-            if not move:
-                return plan
-            edition = self._world.catalog.edition(now.edition)
-            return with_new_ports(plan, now, edition, seen, held_on(state, now.host), self._context.limits)
+            return plan_start(*self._site(state, now, seen), refused=refused, edge_image=self._edge(now), **self._images_of(now))
 
         return decide
 
-    def _plan_start(self, state: State, tenant: Tenant, seen: object) -> Plan:
-        return plan_start(
-            tenant, self._world.catalog.edition(tenant.edition), seen, held_on(state, tenant.host), self._context.limits,  # type: ignore[arg-type]
-            registry=self._context.registry, edge_image=self._context.edge_image(tenant.images),
-            support_images=self._context.support_images(tenant.images),
-        )  # fmt: skip
+    def _restart_decision(self, tenant: Tenant, refused: Refused) -> Decide:
+        seen = observe_host(self._context, tenant.host, engine=True)
+
+        def decide(state: State) -> Plan:
+            now = state.tenant(tenant.name)
+            left_stopped = refused and now.status == "stopped"  # what the attempt before could not put back
+            plan = plan_start if left_stopped else plan_restart
+            return plan(*self._site(state, now, seen), refused=refused, edge_image=self._edge(now), **self._images_of(now))
+
+        return decide
+
+    def _update_decision(self, tenant: Tenant, request: UpdateRequest, certificate: Certificate | None, refused: Refused) -> Decide:
+        up = tenant.status in ("running", "suspended")
+        seen = observe_host(self._context, tenant.host, engine=up)
+
+        def decide(state: State) -> Plan:
+            now = state.tenant(request.name)
+            changes, site, images = changed_fields(now, request, certificate), self._site(state, now, seen), self._images_of(now)
+            if refused and up and now.status == "stopped":  # what the attempt before could not put back
+                images["edge_image"] = self._edge(now)
+                return plan_update_and_start(*site, changes=changes, refused=refused, becomes=tenant.status, **images)
+            volumes = [volume.name for volume in self._world.engine(now.host).volumes(now.name)] if up else []
+            return plan_update(*site, changes=changes, volumes=volumes, refused=refused, **images)
+
+        return decide
+
+    def _site(self, state: State, tenant: Tenant, seen: HostObservation) -> tuple[Tenant, Edition, HostObservation, Held, Limits]:
+        """What every plan for a tenant that exists is made from."""
+        return tenant, self._world.catalog.edition(tenant.edition), seen, held_on(state, tenant.host), self._context.limits
+
+    def _images_of(self, tenant: Tenant) -> dict[str, Any]:
+        return {"registry": self._context.registry, "support_images": self._context.support_images(tenant.images)}
 
     def _edge(self, tenant: Tenant) -> str:
         return self._context.edge_image(tenant.images)
@@ -264,27 +273,3 @@ class TenantUseCases:
         if plan is None and dry_run:
             return Plan(kind, tenant.name, (), 0, (), (f"tenant {tenant.name} is {tenant.status}: nothing to do",))
         return plan
-
-    def _replanning(self, host: str, attempt: object, moved: list[bool] | None = None, keep: int | None = None) -> Plan | None:
-        """Run ``attempt``; when the engine says that a port or subnet is taken after all, note it and plan once more."""
-        for last in (False,) * (ATTEMPTS - 1) + (True,):
-            try:
-                return attempt()  # type: ignore[operator]
-            except (PortTaken, SubnetTaken) as error:
-                if last or error.details.get("port") == keep is not None:
-                    raise
-                self._note(host, error)
-                if moved is not None:
-                    moved.append(True)
-        raise NotFound("unreachable", "")
-
-    def _note(self, host: str, error: PortTaken | SubnetTaken) -> None:
-        self._context.reporter.note(f"{error.message}; planning once more")
-        port = error.details.get("port")
-        if port is None:
-            return
-        with self._world.store.write() as state:
-            if port in state.edge_ports(host).values() and not self._world.edge(host).running():
-                state.save_edge_ports(host, {})
-            until = self._world.clock.now() + QUARANTINE
-            state.quarantine(host, error.details.get("address", "0.0.0.0"), port, error.details.get("protocol", "tcp"), until)

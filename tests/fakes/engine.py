@@ -227,6 +227,15 @@ class FakeEngine:
         for network in self.daemon.labelled(list(self.daemon.networks.values()), labels):
             self._remove_network(network.name)
 
+    def remove_volumes(self, tenant: str, names: Sequence[str]) -> None:
+        self._called("remove_volumes", tenant)
+        for volume in [volume for volume in self.volumes(tenant) if volume.name in names]:
+            users = [c.name for c in self.daemon.containers.values() if volume.name in c.volumes]
+            if users:
+                raise NotAllowed(f"volume {volume.name} is in use by {', '.join(users)}", "remove them")
+            del self.daemon.volumes[volume.name]
+            self._deed()
+
     def _remove_network(self, name: str) -> None:
         attached = [c for c in self.daemon.containers.values() if name in c.networks and c.state == "running"]
         for container in attached:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from looma_cli.model.layer import (
@@ -95,6 +95,14 @@ def network(listed: Mapping[str, Any]) -> EngineNetwork:
     configs = (listed.get("IPAM") or {}).get("Config") or ()
     cidrs = tuple(config["Subnet"] for config in configs if config.get("Subnet"))
     return EngineNetwork(listed["Name"], cidrs, listed.get("Labels") or {}, listed.get("Driver") or "")
+
+
+def is_stranded(listed: Mapping[str, Any], networks: Container[str]) -> bool:
+    """Whether a container that stands still hangs on a network (of these ids) that is gone: the engine will not start it again, not even
+    on a new network of the same name. One that never ran has no ids yet."""
+    attached = (listed.get("NetworkSettings") or {}).get("Networks") or {}
+    ids = [end.get("NetworkID") for end in attached.values()]
+    return listed["State"] != "running" and any(id and id not in networks for id in ids)
 
 
 def archived_text(archive: bytes) -> str | None:
