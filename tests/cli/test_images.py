@@ -1,0 +1,85 @@
+"""`looma image`: exit codes, documents and the text that people see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Cli
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    name: str
+    reference: str
+    state: str
+    seconds: float
+
+
+class Images:
+    """Stands in for the image use cases, whose builder drives the real docker command."""
+
+    def __init__(self, looma: Any) -> None:
+        self._real = looma.images
+        self.calls: list[tuple[Any, ...]] = []
+
+    def list(self, edition: str | None = None, profile: str | None = None) -> list[Any]:
+        return self._real.list(edition, profile)
+
+    def build(self, names: list[str]) -> list[BuildResult]:
+        self.calls.append(("build", tuple(names)))
+        return [BuildResult("redis", "looma/redis:7.0", "built", 1.25)]
+
+    def bundle(self, path: Path, edition: str | None, profile: str | None) -> list[str]:
+        self.calls.append(("bundle", path.name, edition, profile))
+        return ["looma/redis:7.0"]
+
+    def load(self, path: Path) -> list[str]:
+        self.calls.append(("load", path.name))
+        return ["looma/redis:7.0"]
+
+
+@pytest.fixture
+def images(cli: Cli) -> Cli:
+    cli.prepare = lambda looma: looma.__dict__.__setitem__("images", Images(looma))
+    return cli
+
+
+def calls(cli: Cli) -> list[tuple[Any, ...]]:
+    return [call for looma in cli.opened for call in looma.images.calls]
+
+
+def test_image_list(cli: Cli) -> None:
+    found = cli.json("image", "list", "--edition", "basic", "--profile", "lite")["images"]
+    assert {"reference", "source", "needed_by", "present"} == set(found[0])
+    assert any("basic/mysql" in image["needed_by"] for image in found)
+    assert {image["source"] for image in cli.json("image", "list", "--images", "registry")["images"]} == {"registry"}
+    assert "looma/redis" in cli("image", "list").out
+
+
+def test_image_build(images: Cli) -> None:
+    document = images.json("image", "build", "redis")
+    assert document == {"images": [{"name": "redis", "reference": "looma/redis:7.0", "state": "built", "duration_ms": 1250}]}
+    assert images("image", "build").out.splitlines()[1].split() == ["looma/redis:7.0", "built", "1.2s"]
+    assert calls(images) == [("build", ("redis",)), ("build", ())]
+
+
+def test_image_build_dry_run_builds_nothing(images: Cli) -> None:
+    images.machine.daemon.images = set()
+    plan = images.json("image", "build", "redis", "--dry-run")["plan"]
+    assert (plan["kind"], plan["tenant"], len(plan["changes"])) == ("image.build", None, 1)
+    assert calls(images) == []
+
+
+def test_image_bundle_and_load(images: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "b.tar"
+    assert images.json("image", "bundle", str(file), "--edition", "basic") == {"file": str(file), "images": ["looma/redis:7.0"]}
+    assert images.json("image", "load", str(file), code=2)["error"]["code"] == "invalid_value"
+    file.write_bytes(b"")
+    assert images("image", "load", str(file)).out == "looma/redis:7.0\n"
+    assert images.json("image", "load", str(file), "--dry-run")["plan"]["kind"] == "image.load"
+    assert images.json("image", "bundle", str(file), "--dry-run")["plan"]["changes"][0].startswith(f"+ file {file}")
+    assert calls(images) == [("bundle", "b.tar", "basic", None), ("load", "b.tar")]
