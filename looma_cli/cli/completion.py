@@ -39,6 +39,22 @@ def editions(incomplete: str) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]
 
 
+def tenant_editions(incomplete: str) -> list[str]:
+    """Names of the editions that a tenant can have: not the platform's."""
+    return [name for name in editions(incomplete) if not _is_platform(name)]
+
+
+def _is_platform(name: str) -> bool:
+    """By the manifest's own line, without the time that it takes to load a YAML parser."""
+    from looma_cli.settings import data_directory
+
+    try:
+        with open(data_directory("editions") / f"{name}.yaml", encoding="utf-8") as manifest:
+            return any(line.split("#")[0].split() == ["kind:", "platform"] for line in manifest)
+    except (OSError, UnicodeDecodeError):
+        return True
+
+
 def _column(query: str, incomplete: str) -> list[str]:
     """First column of a query on the SQLite state, read-only and without waiting for a lock."""
     import sqlite3

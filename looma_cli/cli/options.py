@@ -38,7 +38,9 @@ EDITION = {"metavar": "EDITION", "callback": checked(validation.edition_name), "
 
 Tenant = Annotated[str, typer.Argument(help="Name of the tenant.", **TENANT)]
 Edition = Annotated[str, typer.Argument(help=EDITION_HELP, **EDITION)]
-EditionOption = Annotated[str | None, typer.Option("-e", "--edition", help=EDITION_HELP, **EDITION)]
+EditionOption = Annotated[
+    str | None, typer.Option("-e", "--edition", help=EDITION_HELP, **{**EDITION, "autocompletion": completion.tenant_editions})
+]
 TenantOption = Annotated[str | None, typer.Option("--tenant", help="Only this tenant.", **TENANT)]
 Host = Annotated[
     str | None, typer.Option("--host", metavar="HOST", help="Host, by name.", callback=checked(validation.host_name), show_default=False)

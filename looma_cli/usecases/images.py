@@ -48,14 +48,19 @@ class ImageUseCases:
             for reference, by in sorted(needed.items())
         ]
 
-    def build(self, names: Sequence[str] = ()) -> list[Any]:
-        """Build the local set, or the named images with what they stand on; unchanged ones are left. Raises ImageUnavailable."""
+    def build(self, names: Sequence[str] = (), *, fresh: bool = False) -> list[Any]:
+        """Build the local set, or the named images with what they stand on; unchanged ones are left, but for a ``fresh`` build, which
+        uses no cache either. Raises ImageUnavailable, NotFound."""
         builder = self._builder()
         known = [specification.name for specification in builder.specifications()]
         for name in names:
             if name not in known:
                 raise NotFound(f"there is no local image {name!r}", f"there are {', '.join(known)}")
-        return builder.build(list(names) or None, lambda name, state, line: self._context.reporter.note(f"{name}: {state} {line}".rstrip()))
+
+        def report(name: str, state: str, line: str) -> None:
+            self._context.reporter.note(f"{name}: {state} {line}".rstrip())
+
+        return builder.build(list(names) or None, report, fresh=fresh)
 
     def bundle(self, path: Path, edition: str | None = None, profile: str | None = None) -> list[str]:
         """Save all needed images that are present into one tar file; returns their references. Raises ImageUnavailable."""

@@ -35,6 +35,16 @@ def test_nothing_is_wider_than_the_terminal(busy: Cli, command: str, columns: st
     assert cell_len(widest) <= int(columns), widest
 
 
+def test_port_conflicts_fit_a_narrow_terminal_with_every_name(cli: Cli) -> None:
+    lines = cli("port", "conflicts", terminal=True, COLUMNS="40", NO_COLOR="1").out.splitlines()
+    assert max(cell_len(line) for line in lines) <= 40
+    second = lines[0].index("AND BY")
+    columns = ["".join(line[part].strip() for line in lines[1:]).replace(" ", "") for part in (slice(4, second), slice(second, None))]
+    for conflict in cli.json("port", "conflicts")["conflicts"]:
+        for column, claim in zip(columns, conflict["claims"], strict=True):
+            assert claim["edition"] + claim["component"] in column
+
+
 @pytest.mark.parametrize("command", ["tenant list", "status", "health", "edition show basic"])
 def test_colours_change_no_text(busy: Cli, command: str) -> None:
     import re

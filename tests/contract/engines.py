@@ -38,6 +38,7 @@ class Rig(Protocol):
     def listening(self, port: int) -> Any: ...
     def stranger(self, name: str, *, port: int | None = None, network: str | None = None) -> None: ...
     def remove_stranger(self, name: str) -> None: ...
+    def prune(self, network: str) -> None: ...
     def twin(self, reference: LayerReference, installation: str) -> str: ...
     def names(self, installation: str) -> set[str]: ...
 
@@ -134,6 +135,9 @@ class FakeRig:
     def remove_stranger(self, name: str) -> None:
         del self.daemon.containers[name]
 
+    def prune(self, network: str) -> None:
+        del self.daemon.networks[network]
+
     def twin(self, reference: LayerReference, installation: str) -> str:
         name = f"twin-{installation}"
         labels = twin_labels(reference, installation)
@@ -181,6 +185,10 @@ class ComposeRig:
 
     def remove_stranger(self, name: str) -> None:
         self.api.request("DELETE", f"/containers/{self._strangers.pop(name)}", {"force": "1"})
+
+    def prune(self, network: str) -> None:
+        """As ``docker network prune`` does with one that no running container uses."""
+        self.api.request("DELETE", f"/networks/{network}")
 
     def twin(self, reference: LayerReference, installation: str) -> str:
         self.installations.append(installation)

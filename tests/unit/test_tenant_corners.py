@@ -193,3 +193,12 @@ def test_ports_added_to_a_running_tenant_are_bound(machine: Machine) -> None:
     looma.tenants.create(lite())
     updated: Any = looma.tenants.update(UpdateRequest("acme", profile="full"))
     assert {port.state for port in updated.ports} == {"bound"}
+
+
+def test_a_create_again_with_other_images_is_another_one(machine: Machine) -> None:
+    machine.looma().tenants.create(lite())
+    with pytest.raises(AlreadyExists, match="another images") as again:
+        machine.looma(images="registry").tenants.create(lite())
+    assert again.value.exit_code == 4
+    assert machine.looma().tenants.show("acme").images == "local"
+    assert machine.looma(images="local").tenants.create(lite()).status == "running"  # type: ignore[union-attr]

@@ -36,7 +36,8 @@ def list_(session: Session, edition: EditionFilter = None, profile: options.Prof
     waits=False,
     example="""
 looma image build
-looma image build mysql redis""",
+looma image build mysql redis
+looma image build --fresh""",
 )
 def build(
     session: Session,
@@ -44,14 +45,15 @@ def build(
         list[str] | None,
         typer.Argument(metavar="IMAGE", help="Only these, with what they stand on.", callback=options.checked(validation.component_name)),
     ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Build unchanged ones anew too, without cache: with today's packages.")] = False,
 ) -> Any:
     """Build the local image set from Debian packages; what is there and unchanged is left."""
     session.flags["images"] = "local"
     if session.dry_run:
         wanted = [image for image in session.looma.images.list() if not names or _short(image.reference) in names]
-        changes = [f"+ image {image.reference}" for image in wanted if not image.present]
+        changes = [f"{'~' if image.present else '+'} image {image.reference}" for image in wanted if fresh or not image.present]
         return Plan("image.build", "", (), 0, tuple(changes))
-    results = session.looma.images.build(names or [])
+    results = session.looma.images.build(names or [], fresh=fresh)
     return Page(
         results, "images.built", {"images": results}, following="looma tenant create NAME --edition basic --profile lite --images local"
     )

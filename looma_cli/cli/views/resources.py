@@ -21,13 +21,7 @@ PORTS = (
     Column("canonical", drop=7),
     Column("state", drop=1),
 )
-CONFLICTS = (
-    Column("port", right=True),
-    Column("edition", least=8),
-    Column("component", least=12),
-    Column("and edition", least=11),
-    Column("and component", least=13),
-)
+CONFLICTS = (Column("port", right=True), Column("documented by", least=15, wrap=True), Column("and by", least=15, wrap=True))
 NETWORKS = (Column("cidr"), Column("tenant", least=10), Column("layer"), Column("host", drop=2, least=5), Column("name", drop=1, least=12))
 
 
@@ -41,7 +35,7 @@ def _port(a: Any) -> tuple[str, ...]:
 
 
 def conflicts(pairs: Sequence[Any], screen: Screen) -> list[str]:
-    rows = [(str(c.port), *(text for claim in c.claims for text in (claim.edition, claim.component))) for c in pairs]
+    rows = [(str(c.port), *(f"{claim.edition} {claim.component}" for claim in c.claims)) for c in pairs]
     return laid_out(CONFLICTS, rows, screen)
 
 
