@@ -29,8 +29,8 @@ class Images:
     def list(self, edition: str | None = None, profile: str | None = None) -> list[Any]:
         return self._real.list(edition, profile)
 
-    def build(self, names: list[str]) -> list[BuildResult]:
-        self.calls.append(("build", tuple(names)))
+    def build(self, names: list[str], *, fresh: bool = False) -> list[BuildResult]:
+        self.calls.append(("build", tuple(names), fresh))
         return [BuildResult("redis", "looma/redis:7.0", "built", 1.25)]
 
     def bundle(self, path: Path, edition: str | None, profile: str | None) -> list[str]:
@@ -64,13 +64,17 @@ def test_image_build(images: Cli) -> None:
     document = images.json("image", "build", "redis")
     assert document == {"images": [{"name": "redis", "reference": "looma/redis:7.0", "state": "built", "duration_ms": 1250}]}
     assert images("image", "build").out.splitlines()[1].split() == ["looma/redis:7.0", "built", "1.2s"]
-    assert calls(images) == [("build", ("redis",)), ("build", ())]
+    images.json("image", "build", "redis", "--fresh")
+    assert calls(images) == [("build", ("redis",), False), ("build", (), False), ("build", ("redis",), True)]
 
 
 def test_image_build_dry_run_builds_nothing(images: Cli) -> None:
     images.machine.daemon.images = set()
     plan = images.json("image", "build", "redis", "--dry-run")["plan"]
     assert (plan["kind"], plan["tenant"], len(plan["changes"])) == ("image.build", None, 1)
+    images.machine.daemon.images = None
+    assert images.json("image", "build", "redis", "--dry-run")["plan"]["changes"] == []
+    assert images.json("image", "build", "redis", "--fresh", "--dry-run")["plan"]["changes"] == ["~ image looma/redis:7.0"]
     assert calls(images) == []
 
 
