@@ -119,6 +119,30 @@ class Backup:
         return bool(self.missing)
 
 
+def _decode_time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def decode_store_backup(data: Mapping[str, Any]) -> StoreBackup:
+    """Inverse of ``model.codec.encode`` for one datastore of a set."""
+    parts = (FingerprintPart(**{**part, "expires_at": _decode_time(part["expires_at"])}) for part in data["fingerprint"]["parts"])
+    return StoreBackup(
+        data["name"],
+        data["driver"],
+        StoreInformation(**data["information"]),
+        data["position"],
+        Fingerprint(tuple(parts)),
+        tuple(SavedStream(**stream) for stream in data["streams"]),
+    )
+
+
+def decode_backup(data: Mapping[str, Any]) -> Backup:
+    """Inverse of ``model.codec.encode`` for a set."""
+    times = {name: _decode_time(data[name]) for name in ("created_at", "verified_at")}
+    stores = tuple(decode_store_backup(store) for store in data["datastores"])
+    return Backup(**{**data, **times, "datastores": stores, "missing": tuple(data["missing"])})
+
+
 @dataclass(frozen=True, slots=True)
 class BackupManifest:
     """All that brings a tenant back without the state: the set, the tenant's record as JSON-safe values, its files by name, the image

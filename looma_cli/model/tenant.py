@@ -57,6 +57,16 @@ class Subnet:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptLayer:
+    """A layer that its tenant has left, stopped and kept for the way back until ``keep_until``."""
+
+    reference: LayerReference
+    host: str
+    keep_until: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Certificate:
     """A tenant's own TLS certificate (PEM chain) and its sealed private key."""
 
@@ -68,8 +78,10 @@ class Certificate:
 class Tenant:
     """A customer with one edition at one release on one host.
 
-    ``platform`` is True for the provider's own stack (``core up``), which lists hide. ``settings`` are the ``--set`` values, given
-    to every app service as environment. ``ports`` and ``subnets`` are filled by the store when it reads; saving ignores them.
+    ``platform`` is True for what is no customer's and lists hide: the provider's own stack (``core up``), and scratch stacks in which a
+    backup is proven. ``last_backup`` and ``last_proof`` are the times of the newest set and of the last successful ``backup verify``.
+    ``settings`` are the ``--set`` values, given to every app service as environment. ``ports`` and ``subnets`` are filled by the store
+    when it reads; saving ignores them.
     """
 
     name: str
@@ -93,6 +105,7 @@ class Tenant:
     last_backup: datetime | None = None
     platform: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
+    last_proof: datetime | None = None
     certificate: Certificate | None = None
     ports: tuple[Allocation, ...] = ()
     subnets: tuple[Subnet, ...] = ()

@@ -41,7 +41,7 @@ TENANTS = _table(
     "tenants",
     "name display_name edition release profile host status hostname public_port:number address created_at:time updated_at:time"
     " data_generation:number app_generation:number port_policy images health checked_at:time last_backup:time platform:flag"
-    " settings:json certificate sealed_key",
+    " settings:json certificate sealed_key last_proof:time",
 )
 ALLOCATIONS = _table(
     "allocations",
@@ -59,5 +59,13 @@ LEASES = _table(
 )
 HEALTH = _table("health_results", "tenant position:number component kind state healthy:flag latency_ms:float detail:free checked_at:time")
 STACK_FILES = _table("stack_files", "tenant name text updated_at:time")
+BACKUPS = _table(
+    "backups",
+    "id tenant kind created_at:time edition release location size_bytes:long stored_bytes:long datastores:json missing:json"
+    " verified_at:time restore_ms:long problem:free",
+)
+SCHEDULES = _table("schedules", "name specification:json installed_at:time")
+KEPT_LAYERS = _table("kept_layers", "tenant layer generation:number host keep_until:time reason")
 VERSION = _table("alembic_version", "version_num")
 ALL = (INSTALLATION, HOSTS, TENANTS, ALLOCATIONS, QUARANTINED_PORTS, SUBNETS, SECRETS, OPERATIONS, STEPS, LEASES, HEALTH, STACK_FILES)
+ALL += (BACKUPS, SCHEDULES, KEPT_LAYERS)

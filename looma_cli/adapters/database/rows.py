@@ -16,7 +16,7 @@ from looma_cli.model.tenant import Allocation, Certificate, Subnet, Tenant
 TENANT_FIELDS = (
     *("name", "display_name", "edition", "release", "profile", "host", "status", "hostname", "public_port", "address"),
     *("created_at", "updated_at", "data_generation", "app_generation", "port_policy", "images", "health", "checked_at"),
-    *("last_backup", "platform", "settings"),
+    *("last_backup", "platform", "settings", "last_proof"),
 )
 ALLOCATION_FIELDS = (
     *("host", "address", "host_port", "protocol", "tenant", "layer", "generation", "component", "container_port", "canonical", "state"),

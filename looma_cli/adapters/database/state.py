@@ -6,6 +6,7 @@ import re
 
 from sqlalchemy import select
 
+from looma_cli.adapters.database.backups import BackupSection
 from looma_cli.adapters.database.columns import INSTALLATION, TENANTS
 from looma_cli.adapters.database.files import FileSection
 from looma_cli.adapters.database.journal import JournalSection
@@ -13,7 +14,7 @@ from looma_cli.adapters.database.ports import PortSection
 from looma_cli.errors import InvalidValue, NotAllowed
 
 
-class DatabaseState(PortSection, JournalSection, FileSection):
+class DatabaseState(PortSection, JournalSection, FileSection, BackupSection):
     """Implements ``State``; made by ``DatabaseStore`` only."""
 
     def installation(self) -> str:

@@ -115,6 +115,7 @@ class TenantRow(Row, table=True):
     settings: dict[str, str] = _json()
     certificate: str | None = _text(nullable=True)
     sealed_key: str | None = _text(nullable=True)
+    last_proof: datetime | None = _time(nullable=True)
 
 
 class AllocationRow(Row, table=True):
@@ -226,6 +227,48 @@ class HealthRow(Row, table=True):
     latency_ms: float | None = Field(default=None, sa_column=Column(Float, nullable=True))
     detail: str = _free_text()
     checked_at: datetime = _time()
+
+
+class BackupRow(Row, table=True):
+    """No reference to ``tenants``: a backup outlives its tenant, and is for that."""
+
+    __tablename__ = "backups"
+    __table_args__ = (Index(None, "tenant", "created_at"),)
+    id: str = Field(sa_column=Column(Text, primary_key=True))
+    tenant: str = _text()
+    kind: str = _text()
+    created_at: datetime = _time()
+    edition: str = _text()
+    release: str = _text()
+    location: str = _text()
+    size_bytes: int = Field(sa_column=Column(BigInteger, nullable=False))
+    stored_bytes: int = Field(sa_column=Column(BigInteger, nullable=False))
+    datastores: list[dict[str, Any]] = _json()
+    missing: list[str] = _json()
+    verified_at: datetime | None = _time(nullable=True)
+    restore_ms: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    problem: str = _free_text()
+
+
+class ScheduleRow(Row, table=True):
+    """What runs by itself, and since when: whoever looks can tell what should have run and did not."""
+
+    __tablename__ = "schedules"
+    name: str = Field(sa_column=Column(Text, primary_key=True))
+    specification: dict[str, Any] = _json()
+    installed_at: datetime = _time()
+
+
+class KeptLayerRow(Row, table=True):
+    """Layers of an earlier generation, stopped and kept for the way back."""
+
+    __tablename__ = "kept_layers"
+    tenant: str = _of_tenant(primary_key=True)
+    layer: str = Field(sa_column=Column(Text, primary_key=True))
+    generation: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    host: str = _text()
+    keep_until: datetime = _time()
+    reason: str = _text()
 
 
 class StackFileRow(Row, table=True):
