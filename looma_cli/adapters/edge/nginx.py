@@ -63,7 +63,7 @@ class NginxEdge:
         if existing and existing["Config"]["Labels"].get(LABEL_SPECIFICATION) == digest:
             self._start_existing(existing)
             return
-        self._api.call("POST", "/volumes/create", json_body={"Name": self._name, "Labels": self._labels})
+        self._api.call("POST", "/volumes/create", body={"Name": self._name, "Labels": self._labels})
         request = container_request(specification, self._name, start, digest, self._labels)
         self._replace(request, f"base/{digest}", base, existing is not None)
 
@@ -127,7 +127,7 @@ class NginxEdge:
         self._wait_until_ready()
 
     def _create(self, request: Mapping[str, Any], folder: str, base: Mapping[str, str], previous: str | None) -> None:
-        self._api.call("POST", "/containers/create", query={"name": self._name}, json_body=request)
+        self._api.call("POST", "/containers/create", query={"name": self._name}, body=request)
         self._upload(skeleton())
         self._upload(archive(folder, {name: (text, configuration.PUBLIC) for name, text in base.items()}))
         if previous:

@@ -11,6 +11,7 @@ import http.client
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,6 +21,27 @@ from looma_cli.errors import CommandFailed, EngineUnavailable, LoomaError, NotAl
 START_HINT = "start it (systemctl start docker), or point DOCKER_HOST at one that runs; looma doctor says more"
 GROUP_HINT = "run: sudo usermod -aG docker $(id -un), then log in again"
 BUSY_HINT = "look whether the engine is overloaded or hangs: docker info"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One whole answer, whatever its status."""
+
+    status: int
+    body: bytes
+
+    def json(self) -> Any:
+        """None for an empty body. Raises ValueError for one that is not JSON."""
+        return json.loads(self.body) if self.body.strip() else None
+
+    @property
+    def message(self) -> str:
+        """The engine's own words for an error, in one line."""
+        try:
+            text = str(json.loads(self.body)["message"])
+        except (ValueError, KeyError, TypeError):
+            text = self.body.decode(errors="replace")
+        return " ".join(text.split())
 
 
 class EngineApi:
@@ -47,12 +69,20 @@ class EngineApi:
 
     def request(self, method: str, path: str, query: Mapping[str, Any] | None = None, body: Any = None, *, extra_seconds: float = 0) -> Any:
         """The decoded JSON answer, or None for an empty one."""
-        with self.stream(method, path, query, body, timeout_seconds=self.timeout_seconds + extra_seconds) as response:
-            text = response.read()
+        answer = self.exchange(method, path, query, body, extra_seconds=extra_seconds)
+        if answer.status >= 400:
+            raise refusal(answer.status, answer.body)
         try:
-            return json.loads(text) if text.strip() else None
+            return answer.json()
         except ValueError as error:
             raise EngineUnavailable(f"what answers at {self.url} is not a container engine", START_HINT) from error
+
+    def exchange(
+        self, method: str, path: str, query: Mapping[str, Any] | None = None, body: Any = None, *, extra_seconds: float = 0
+    ) -> Answer:
+        """The answer as it is: a refusal too. ``body`` is sent as JSON, bytes as a tar archive."""
+        with self._response(method, path, query, body, self.timeout_seconds + extra_seconds) as response:
+            return Answer(response.status, response.read())
 
     def connect(self) -> http.client.HTTPConnection:
         """A connection of its own, not opened yet."""
@@ -69,15 +99,21 @@ class EngineApi:
         timeout_seconds: float | None,
     ) -> Iterator[http.client.HTTPResponse]:
         """The open answer; closed on leaving. ``timeout_seconds`` bounds each wait for data, None waits for ever."""
+        with self._response(method, path, query, body, timeout_seconds) as response:
+            if response.status >= 400:
+                raise refusal(response.status, response.read())
+            yield response
+
+    @contextmanager
+    def _response(
+        self, method: str, path: str, query: Mapping[str, Any] | None, body: Any, timeout_seconds: float | None
+    ) -> Iterator[http.client.HTTPResponse]:
         connection = self.connect()
         try:
             connection.connect()
             connection.sock.settimeout(timeout_seconds)
             connection.request(method, f"{path}?{urlencode(query)}" if query else path, **_encoded(body))
-            response = connection.getresponse()
-            if response.status >= 400:
-                raise refusal(response.status, response.read())
-            yield response
+            yield connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
             raise unavailable(self.url, error) from error
         finally:
@@ -87,17 +123,15 @@ class EngineApi:
 def _encoded(body: Any) -> dict[str, Any]:
     if body is None:
         return {"headers": {"Content-Length": "0"}}
+    if isinstance(body, bytes):
+        return {"body": body, "headers": {"Content-Type": "application/x-tar"}}
     return {"body": json.dumps(body).encode(), "headers": {"Content-Type": "application/json"}}
 
 
 def refusal(status: int, text: bytes) -> LoomaError:
     """What the engine's answer with an error status means."""
-    try:
-        message = json.loads(text)["message"]
-    except (ValueError, KeyError, TypeError):
-        message = text.decode(errors="replace")
     kind = {404: NotFound, 409: NotAllowed}.get(status, CommandFailed)
-    return kind(f"the engine refused: {' '.join(message.split()) or status}", "looma doctor checks the engine", status=status)
+    return kind(f"the engine refused: {Answer(status, text).message or status}", "looma doctor checks the engine", status=status)
 
 
 def unavailable(url: str, error: BaseException) -> EngineUnavailable:
