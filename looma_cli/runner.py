@@ -14,11 +14,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from looma_cli.errors import Cancelled, Conflict, Held, LoomaError, NotAllowed, OperationFailed, Paused, Unreachable, UsageError
-from looma_cli.model.operation import Operation, StepRecord
+from looma_cli.model.operation import Operation, StepRecord, put_back
 from looma_cli.model.protocols import State
 from looma_cli.model.reporting import Reporter
 from looma_cli.model.world import World
-from looma_cli.steps.base import NOT_AS_BEFORE, StateStep, WorldStep, read_step
+from looma_cli.steps.base import StateStep, WorldStep, read_step
 
 
 class StopRequested(BaseException):
@@ -269,5 +269,4 @@ def _as_failure(operation: Operation, error: LoomaError) -> LoomaError:
         error.details.setdefault("operation", operation.id)
         return error
     hint = error.hint or f"looma operation show {operation.id}"
-    outcome = next((record.detail for record in operation.steps if record.detail.startswith(NOT_AS_BEFORE)), "everything was put back")
-    return OperationFailed(f"{error.message} ({outcome})", hint, operation=operation.id, **error.details)
+    return OperationFailed(f"{error.message} ({put_back(operation)})", hint, operation=operation.id, **error.details)

@@ -176,5 +176,8 @@ def headline(operation: Operation) -> str:
 
 
 def ending(operation: Operation) -> str:
-    words = {"done": "done", "failed": "failed; everything was put back", "rolled_back": "rolled back; everything was put back"}
-    return f"{operation.id} {words.get(operation.status, operation.status)}"
+    from looma_cli.model.operation import put_back
+
+    words = {"failed": "failed; ", "rolled_back": "rolled back; "}
+    outcome = words[operation.status] + put_back(operation) if operation.status in words else operation.status
+    return f"{operation.id} {outcome}"

@@ -9,6 +9,7 @@ from typing import Any
 
 OPERATION_STATUSES = ("pending", "running", "paused", "interrupted", "done", "failed", "rolled_back")
 OPEN_STATUSES = ("pending", "running", "paused", "interrupted")
+NOT_AS_BEFORE = "not as before: "  # begins the detail of a step whose undo ended well, but not where the operation began
 STEP_STATUSES = ("todo", "started", "done", "undoing", "undone", "failed")
 
 
@@ -62,6 +63,11 @@ class Operation:
     direction: str = "forward"
     result: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
+
+
+def put_back(operation: Operation) -> str:
+    """What a complete undo came to, in words: everything, or what is not as it was before."""
+    return next((record.detail for record in operation.steps if record.detail.startswith(NOT_AS_BEFORE)), "everything was put back")
 
 
 @dataclass(frozen=True, slots=True)

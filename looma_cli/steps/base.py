@@ -16,7 +16,6 @@ from looma_cli.model.protocols import State
 from looma_cli.model.world import World
 
 Progress = Callable[[str], None]
-NOT_AS_BEFORE = "not as before: "  # begins the detail of an undo that ended well, but not where the operation began
 _REGISTRY: dict[str, type[Step]] = {}
 
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from looma_cli.errors import PortTaken, SubnetTaken
+from looma_cli.model.operation import NOT_AS_BEFORE
 from looma_cli.model.tenant import LayerReference
 from looma_cli.model.world import World
-from looma_cli.steps.base import NOT_AS_BEFORE, Progress, WorldStep
+from looma_cli.steps.base import Progress, WorldStep
 from looma_cli.steps.layers import start_again
 from looma_cli.steps.tenants import set_status
 

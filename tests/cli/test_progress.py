@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from looma_cli.cli.progress import ClosingReporter, reporter_for
+from looma_cli.cli.progress import ClosingReporter, ending, reporter_for
 from looma_cli.cli.terminal import Terminal
 from looma_cli.model.operation import Operation, Plan, PlannedStep, StepRecord
 from looma_cli.model.reporting import SilentReporter
@@ -156,3 +156,11 @@ def test_the_silent_reporter_takes_everything_and_says_nothing(capsys: pytest.Ca
     silent.note("x")
     silent.warn("x")
     assert capsys.readouterr() == ("", "")
+
+
+def test_the_last_line_says_what_an_undo_could_not_bring_back() -> None:
+    step = StepRecord("start-layer", "undone", detail="not as before: acme is stopped, since port 8003 is taken")
+    failed = replace(OPERATION, status="failed", steps=(step,))
+    assert ending(failed) == "op-1 failed; not as before: acme is stopped, since port 8003 is taken"
+    assert ending(replace(OPERATION, status="rolled_back")) == "op-1 rolled back; everything was put back"
+    assert ending(replace(OPERATION, status="paused")) == "op-1 paused"
