@@ -27,7 +27,8 @@ class StopRequested(BaseException):
 
 class Runner:
     """Runs one operation at a time. ``stop_requested`` answers whether the user asked to end (Ctrl-C, SIGTERM), ``lease_lost`` whether
-    another looma has taken the tenant over because this one was taken for dead."""
+    another looma has taken the tenant over because this one was taken for dead. ``release_lease`` is called in the transaction that ends
+    the operation."""
 
     def __init__(
         self,
@@ -35,11 +36,13 @@ class Runner:
         reporter: Reporter,
         stop_requested: Callable[[], bool] = lambda: False,
         lease_lost: Callable[[], bool] = lambda: False,
+        release_lease: Callable[[State], None] = lambda state: None,
     ) -> None:
         self._world = world
         self._reporter = reporter
         self._stop_requested = stop_requested
         self._lease_lost = lease_lost
+        self._release_lease = release_lease
         self._unwritten: Callable[[State], None] | None = None  # the mark of the step that was done last
 
     def begin(self, state: State, operation: Operation) -> Operation:
@@ -232,7 +235,10 @@ class Runner:
             return state.operation(id)
 
     def _finish(self, operation: Operation, status: str) -> Operation:
-        operation = self._save(replace(operation, status=status, finished_at=self._world.clock.now()))
+        operation = replace(operation, status=status, finished_at=self._world.clock.now())
+        with self._write() as state:
+            state.save_operation(operation)
+            self._release_lease(state)
         self._reporter.operation_finished(operation)
         return operation
 

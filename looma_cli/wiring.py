@@ -17,7 +17,20 @@ from looma_cli.errors import NotFound
 from looma_cli.settings import Settings, data_directory, port_range, subnet_pool
 
 if TYPE_CHECKING:
-    from looma_cli.model.protocols import Catalog, Clock, Edge, Engine, Health, HostAccess, Leases, Renderer, StackFiles, Store, Vault
+    from looma_cli.adapters.database.store import DatabaseStore
+    from looma_cli.model.protocols import (
+        Catalog,
+        Clock,
+        Edge,
+        Engine,
+        Health,
+        HostAccess,
+        Leases,
+        Renderer,
+        StackFiles,
+        Vault,
+        Workers,
+    )
     from looma_cli.model.reporting import Reporter
     from looma_cli.usecases.context import Context
     from looma_cli.usecases.core import CoreUseCases
@@ -54,7 +67,7 @@ class RealWorld:
         return SystemClock()
 
     @cached_property
-    def store(self) -> Store:
+    def store(self) -> DatabaseStore:
         from looma_cli.adapters.database import open_store
 
         return open_store(self._settings.home, self._settings.database_url, clock=self.clock)
@@ -95,6 +108,19 @@ class RealWorld:
         from looma_cli.adapters.health import AsyncHealth
 
         return AsyncHealth()
+
+    @cached_property
+    def workers(self) -> Workers:
+        from looma_cli.adapters.workers import ForkedWorkers
+
+        return ForkedWorkers(self._before_fork)
+
+    def _before_fork(self) -> None:
+        """No connection may be used on both sides; both open their own, and take turns."""
+        from looma_cli.adapters.workers import Turns
+
+        self.store.close()
+        self.store.turn = Turns().turn
 
     @cached_property
     def installation(self) -> str:
@@ -238,7 +264,10 @@ def open_looma(
 
     settings = settings_module.load(flags, os.environ if environment is None else environment)
     children = Children()
-    world = world if world is not None else RealWorld(settings, children)
+    workers = None
+    if world is None:
+        world = RealWorld(settings, children)
+        workers = world.workers
     limits = Limits(
         port_range(settings.port_range),
         port_range(settings.public_port_range),
@@ -246,7 +275,7 @@ def open_looma(
         settings.edge_http_port,
         settings.edge_https_port,
     )
-    context = Context(world, reporter, limits, settings.images, settings.registry, settings.address, children, stop_requested)
+    context = Context(world, reporter, limits, settings.images, settings.registry, settings.address, children, stop_requested, workers)
     return Looma(settings, context, world)
 
 

@@ -109,11 +109,13 @@ class DirectoryFiles:
 
     def _make_folders(self, folder: Path) -> None:
         """Each of its own mode 0700: ``parents=True`` would leave those between to the umask."""
-        if folder.is_dir():
+        try:
+            os.mkdir(folder, 0o700)
+        except FileExistsError:
             return
-        self._root.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for part in (*(p for p in reversed(folder.parents) if p.is_relative_to(self._root)), folder):
-            part.mkdir(mode=0o700, exist_ok=True)
+        except FileNotFoundError:
+            self._make_folders(folder.parent)
+            folder.mkdir(mode=0o700, exist_ok=True)
 
     @contextmanager
     def _translated(self, path: Path) -> Iterator[None]:

@@ -113,6 +113,7 @@ class HeldLease:
         self.lost = False
         self._store = store
         self._clock = clock
+        self._released = False
         self._changing = threading.Lock()
         self._ended = threading.Event()
         self._heart = threading.Thread(target=self._beat, args=(heartbeat_seconds,), name=f"lease {lease.resource}", daemon=True)
@@ -124,13 +125,27 @@ class HeldLease:
         child = processes.look_up(pid) if pid is not None else None
         self._change(child=child.pid if child else None, child_started=child.started if child else None)
 
+    def release_in(self, state: State) -> None:
+        """Release it together with whatever else the transaction writes; what still has to be done is left to ``release``."""
+        if self._is_mine(state.lease(self.lease.resource)):
+            state.remove_lease(self.lease.resource)
+            self._released = True
+
     def release(self) -> None:
         """Somebody else's is left alone. Where the state cannot be written, the lease ends with this process."""
         self._ended.set()
         self._heart.join()
+        if self._released and self._is_gone():
+            return
         with self._changing, contextlib.suppress(StateUnusable), self._store.write() as state:
             if self._is_mine(state.lease(self.lease.resource)):
                 state.remove_lease(self.lease.resource)
+
+    def _is_gone(self) -> bool:
+        """Whether the transaction in which it was released has been committed."""
+        with contextlib.suppress(StateUnusable), self._store.read() as state:
+            return not self._is_mine(state.lease(self.lease.resource))
+        return False
 
     def _beat(self, seconds: float) -> None:
         while not self._ended.wait(seconds):

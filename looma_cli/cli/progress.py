@@ -135,15 +135,16 @@ class JsonReporter(PlainReporter):
 
 
 class BatchReporter:
-    """For many operations one after the other: each tenant is one thing under way, its steps are only named."""
+    """For many operations, here or in other processes: each tenant is one thing under way, its steps are only named.
 
-    def __init__(self, reporter: ClosingReporter) -> None:
+    The batch as a whole is what is ``running``: it looks itself for a Ctrl-C between two tenants."""
+
+    def __init__(self, reporter: ClosingReporter, *, running: bool = True) -> None:
         self._reporter = reporter
         self._tenant = ""
-        self.running = False
+        self.running = running
 
     def operation_started(self, operation: Operation) -> None:
-        self.running = True
         self._tenant = operation.tenant
 
     def step_started(self, index: int, step: PlannedStep, title: str, undoing: bool) -> None:
@@ -156,7 +157,7 @@ class BatchReporter:
         pass
 
     def operation_finished(self, operation: Operation) -> None:
-        self.running = False
+        pass
 
     def note(self, text: str) -> None:
         self._reporter.note(text)

@@ -168,6 +168,33 @@ class Store(Protocol):
         ...
 
 
+class Crew(Protocol):
+    """Workers at work. Each has a few numbers in hand."""
+
+    @property
+    def free(self) -> bool:
+        """Whether one of them has a hand free."""
+        ...
+
+    @property
+    def alive(self) -> bool: ...
+    def give(self, number: int) -> None: ...
+    def take(self) -> list[tuple[int, Any]]:
+        """Waits for answers, one or more; None is the answer to what a worker had in hand when it died."""
+        ...
+
+
+class Workers(Protocol):
+    """Processes that share work; ``count`` is how many. They end with this one, and when the ``with`` block ends: after what they have in
+    hand, or at once when it is left by an exception."""
+
+    count: int
+
+    def at_work(self, work: Callable[[int], Any]) -> AbstractContextManager[Crew]:
+        """``work`` answers a number, in a worker, with something that can be pickled."""
+        ...
+
+
 class Vault(Protocol):
     """Generates and seals secrets (Fernet under ``secret.key``)."""
 
@@ -378,6 +405,10 @@ class HeldLease(Protocol):
 
     def set_child(self, pid: int | None) -> None:
         """Record the outside program that runs on our behalf, so that whoever takes over ends it first."""
+        ...
+
+    def release_in(self, state: State) -> None:
+        """Release it in a transaction that ends what it was held for."""
         ...
 
 

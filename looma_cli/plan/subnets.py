@@ -33,16 +33,18 @@ def choose_subnets(count: int, taken: Iterable[str], pool: IPv4Network) -> list[
 def _used_slots(taken: Iterable[str], first: int, slots: int) -> set[int]:
     used: set[int] = set()
     for cidr in taken:
-        if ":" in cidr:
-            continue
-        low, high = _bounds(cidr)
-        begin = max(0, (low - first) // _SIZE)
-        end = min(slots - 1, (high - first) // _SIZE)
-        used.update(range(begin, end + 1))
+        used.update(_slots(cidr, first, slots))
     return used
 
 
 @lru_cache(maxsize=4096)
+def _slots(cidr: str, first: int, slots: int) -> range:
+    if ":" in cidr:
+        return range(0)
+    low, high = _bounds(cidr)
+    return range(max(0, (low - first) // _SIZE), min(slots - 1, (high - first) // _SIZE) + 1)
+
+
 def _bounds(cidr: str) -> tuple[int, int]:
     """Lowest and highest address as integers; plain arithmetic, because a host may hold hundreds."""
     address, _, prefix = cidr.partition("/")

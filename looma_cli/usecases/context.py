@@ -8,7 +8,7 @@ from typing import Protocol
 
 from looma_cli.errors import NotFound
 from looma_cli.model.host import Capacity, Host
-from looma_cli.model.protocols import HeldLease, HostAccess, State
+from looma_cli.model.protocols import HeldLease, HostAccess, State, Workers
 from looma_cli.model.reporting import Reporter
 from looma_cli.model.world import World
 from looma_cli.plan.create import Held
@@ -27,6 +27,10 @@ class Children:
     def lease_lost(self) -> bool:
         return self.lease is not None and self.lease.lost
 
+    def release_lease(self, state: State) -> None:
+        if self.lease is not None:
+            self.lease.release_in(state)
+
     def __call__(self, pid: int | None) -> None:
         if self.lease is not None:
             self.lease.set_child(pid)
@@ -44,9 +48,10 @@ class Context:
     address: str  # public address of the local host
     children: Children = field(default_factory=Children)
     stop_requested: Callable[[], bool] = lambda: False
+    workers: Workers | None = None  # None: everything is done in this process
 
     def runner(self) -> Runner:
-        return Runner(self.world, self.reporter, self.stop_requested, self.children.lease_lost)
+        return Runner(self.world, self.reporter, self.stop_requested, self.children.lease_lost, self.children.release_lease)
 
     def edge_image(self, images: str) -> str:
         return self.world.catalog.support_image("edge", images)

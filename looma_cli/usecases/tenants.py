@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
-from looma_cli.errors import AlreadyExists, Cancelled, InvalidValue, LoomaError, NotAllowed
+from looma_cli.errors import AlreadyExists, InvalidValue, NotAllowed
 from looma_cli.model.edition import Edition
 from looma_cli.model.operation import Plan
 from looma_cli.model.protocols import State
@@ -17,8 +16,9 @@ from looma_cli.plan.lifecycle import plan_delete, plan_restart, plan_resume, pla
 from looma_cli.plan.observation import HostObservation, Limits
 from looma_cli.plan.reallocate import Refused
 from looma_cli.plan.update import changed_fields, plan_update, plan_update_and_start
+from looma_cli.usecases.batches import Batch, BatchResult, Row
 from looma_cli.usecases.changing import Decide, change
-from looma_cli.usecases.context import LOCAL, Context, Look, first_look, held_on, observe_host
+from looma_cli.usecases.context import LOCAL, Context, Look, held_on, observe_host
 from looma_cli.usecases.replanning import replanning
 from looma_cli.usecases.requested import (
     differences,
@@ -29,16 +29,6 @@ from looma_cli.usecases.requested import (
     seal_certificate,
 )
 from looma_cli.usecases.stacks import refuse_broken_override
-
-
-@dataclass(frozen=True, slots=True)
-class BatchResult:
-    """What became of one line of ``tenant create --from``."""
-
-    line: int
-    name: str
-    tenant: Tenant | None
-    error: LoomaError | None
 
 
 class TenantUseCases:
@@ -93,22 +83,9 @@ class TenantUseCases:
             return self._create_again(self.show(request.name), request, dry_run, wait_seconds)
         return plan if dry_run else self.show(request.name)
 
-    def create_many(self, rows: Iterable[tuple[int, CreateRequest | LoomaError]], *, start: bool = True) -> Iterator[BatchResult]:
-        """Create one after the other; a bad line is reported and the next one tried.
-
-        What is not started binds no port, so hosts are looked at once for all of those: starting looks again.
-        """
-        look = first_look()
-        for line, row in rows:
-            if isinstance(row, LoomaError):
-                yield BatchResult(line, "", None, row)
-                continue
-            try:
-                yield BatchResult(line, row.name, self.create(row, look=look), None)
-            except Cancelled:
-                raise
-            except LoomaError as error:
-                yield BatchResult(line, row.name, None, error)
+    def create_many(self, rows: Iterable[Row], *, start: bool = True) -> Iterator[BatchResult]:
+        """Create each; a bad line is reported and the next one tried. See Batch."""
+        return Batch(self._context, _create, rows).run(start=start)
 
     def _existing(self, request: CreateRequest) -> Tenant | None:
         with self._world.store.read() as state:
@@ -273,3 +250,7 @@ class TenantUseCases:
         if plan is None and dry_run:
             return Plan(kind, tenant.name, (), 0, (), (f"tenant {tenant.name} is {tenant.status}: nothing to do",))
         return plan
+
+
+def _create(context: Context, request: CreateRequest, look: Look) -> Tenant:
+    return TenantUseCases(context).create(request, look=look)  # type: ignore[return-value]

@@ -3,6 +3,7 @@ a /25 with a /26) are looked for here, which is safe because every writer is alo
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -23,11 +24,14 @@ EDGE_ADDRESS = "0.0.0.0"
 FEW = 500  # more ports than this are compared here: SQLite took at most 999 parameters for long
 
 OF_EDGE = (ALLOCATIONS.c.tenant.is_(None), ALLOCATIONS.c.layer == "edge")
-PORTS_OF_HOST = (  # one row a protocol, the ports joined by commas: read four times faster than thousands of rows, by every create
-    select(ALLOCATIONS.c.protocol, func.aggregate_strings(cast(ALLOCATIONS.c.host_port, Text), ","))
-    .where(ALLOCATIONS.c.host == bindparam("host"))
-    .group_by(ALLOCATIONS.c.protocol)
-)
+TCP_PORTS_OF_HOST = (  # one row, the ports joined by commas: read many times faster than thousands of rows, by every create
+    select(func.aggregate_strings(cast(ALLOCATIONS.c.host_port, Text), ","))
+    .where(ALLOCATIONS.c.host == bindparam("host"), ALLOCATIONS.c.protocol == "tcp")
+)  # fmt: skip
+OTHER_PORTS_OF_HOST = (
+    select(ALLOCATIONS.c.protocol, ALLOCATIONS.c.host_port)
+    .where(ALLOCATIONS.c.host == bindparam("host"), ALLOCATIONS.c.protocol != "tcp")
+)  # fmt: skip
 AMONG_PORTS = select(*rows.ALLOCATION_COLUMNS).where(
     ALLOCATIONS.c.host == bindparam("host"), ALLOCATIONS.c.host_port.in_(bindparam("ports", expanding=True))
 )
@@ -60,9 +64,10 @@ class PortSection(TenantSection):
 
     def taken_ports(self, host: str) -> set[tuple[str, int]]:
         """(protocol, host port) of everything allocated or in quarantine there."""
-        taken = {(port.protocol, port.host_port) for port in self._quarantined(host)}
-        for protocol, ports in self._tuples(PORTS_OF_HOST, {"host": host}):
-            taken.update(zip(repeat(protocol), map(int, ports.split(","))))
+        [(ports,)] = self._tuples(TCP_PORTS_OF_HOST, {"host": host})
+        taken = set(zip(repeat("tcp"), json.loads(f"[{ports or ''}]")))
+        taken.update(self._tuples(OTHER_PORTS_OF_HOST, {"host": host}))
+        taken.update((port.protocol, port.host_port) for port in self._quarantined(host))
         return taken
 
     def quarantine(self, host: str, address: str, port: int, protocol: str, until: datetime) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,7 @@ class DatabaseStore:
         self._database = database
         self.url = database.url
         self.upgraded: Upgrade | None = None
+        self.turn: Callable[[], AbstractContextManager[None]] = nullcontext  # around each write, among processes that write a lot
         self._ready = False
         self._preparing = threading.Lock()
 
@@ -53,7 +54,7 @@ class DatabaseStore:
 
         What must be on the disk before anything else happens (see ``JournalSection``) is there when this returns.
         """
-        with self._transaction(self._database.writing) as state:
+        with self.turn(), self._transaction(self._database.writing) as state:
             yield state
         if state.durable:
             self._database.synchronise()

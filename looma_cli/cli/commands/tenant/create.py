@@ -88,7 +88,7 @@ def _many(session: Session, path: str, values: dict[str, Any]) -> Listing:
     """One line after the other; a bad one is reported and the next one tried. Exit 1 if any failed."""
     from looma_cli.cli.progress import BatchReporter
 
-    session.reporter = BatchReporter(session.reporter)
+    session.reporter = BatchReporter(session.reporter, running=not session.dry_run)
     rows = batch(path, values)
     outcomes = _planned(session, rows) if session.dry_run else _made(session, rows, values["start"])
     results = []

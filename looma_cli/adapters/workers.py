@@ -1,0 +1,163 @@
+"""Processes that share the work of one command: forked, so that they have all that was read and compiled so far; never outliving it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+IN_HAND = 2  # what a worker does, and what it does next: nobody waits for the other side
+LONGEST_TURN_SECONDS = 2.0
+PR_SET_PDEATHSIG = 1
+HEEDED_BY_THE_PARENT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class ForkedWorkers:
+    """Implements ``Workers``. ``before`` closes what must not be open on both sides of a fork."""
+
+    def __init__(self, before: Callable[[], None], count: int | None = None) -> None:
+        self._before = before
+        self.count = count or len(os.sched_getaffinity(0))
+
+    @contextmanager
+    def at_work(self, work: Callable[[int], Any]) -> Iterator[Crew]:
+        """See ``Workers``. Leaving by an exception kills them, as a second Ctrl-C should."""
+        self._before()
+        crew = Crew()
+        try:
+            for _ in range(self.count):
+                crew.hire(work)
+            yield crew
+        except GeneratorExit:  # nobody listens any more, which is no reason to leave anything half done
+            raise
+        except BaseException:
+            crew.kill()
+            raise
+        finally:
+            crew.dismiss()
+
+
+class Crew:
+    """Implements ``model.protocols.Crew``."""
+
+    def __init__(self) -> None:
+        self._workers: dict[Connection, int] = {}  # the parent's end of each worker's pipe -> its pid
+        self._hands: dict[Connection, list[int]] = {}
+        self._pids: list[int] = []
+
+    def hire(self, work: Callable[[int], Any]) -> None:
+        from multiprocessing.connection import Pipe
+
+        ours, theirs = Pipe()
+        parent = os.getpid()
+        pid = os.fork()
+        if not pid:
+            for connection in (ours, *self._workers):
+                connection.close()
+            _serve(theirs, work, parent)
+        theirs.close()
+        self._workers[ours], self._hands[ours] = pid, []
+        self._pids.append(pid)
+
+    @property
+    def free(self) -> bool:
+        return any(len(hand) < IN_HAND for hand in self._hands.values())
+
+    @property
+    def alive(self) -> bool:
+        return bool(self._workers)
+
+    def give(self, number: int) -> None:
+        worker = min(self._hands, key=lambda connection: len(self._hands[connection]))
+        self._hands[worker].append(number)
+        with suppress(OSError):  # it has died: `take` tells
+            worker.send(number)
+
+    def take(self) -> list[tuple[int, Any]]:
+        from multiprocessing.connection import wait
+
+        taken: list[tuple[int, Any]] = []
+        for worker in wait(list(self._workers)):
+            try:
+                number, answer = worker.recv()  # type: ignore[union-attr]
+            except (EOFError, OSError):
+                del self._workers[worker]  # type: ignore[arg-type]
+                taken += [(lost, None) for lost in self._hands.pop(worker)]  # type: ignore[arg-type]
+                continue
+            self._hands[worker].remove(number)  # type: ignore[index]
+            taken.append((number, answer))
+        return taken
+
+    def kill(self) -> None:
+        for pid in self._pids:
+            os.kill(pid, signal.SIGKILL)  # not yet waited for, so the pid is still theirs
+
+    def dismiss(self) -> None:
+        """They end when their pipe does, after what they have in hand."""
+        while any(self._hands.values()):
+            self.take()
+        for worker in self._workers:
+            worker.close()
+        for pid in self._pids:
+            os.waitpid(pid, 0)
+
+
+def _serve(pipe: Connection, work: Callable[[int], Any], parent: int) -> None:
+    """A worker's life: never returns. The kernel ends it with its parent; Ctrl-C is the parent's to answer."""
+    try:
+        for number in HEEDED_BY_THE_PARENT:
+            signal.signal(number, signal.SIG_IGN)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() == parent:  # else it died before the kernel was asked
+            _answer(pipe, work)
+    finally:
+        os._exit(0)
+
+
+def _answer(pipe: Connection, work: Callable[[int], Any]) -> None:
+    while True:
+        try:
+            number = pipe.recv()
+        except EOFError:
+            return
+        pipe.send((number, work(number)))
+
+
+class Turns:
+    """Whose turn it is to write, among processes forked from one: a byte in a pipe, which the kernel hands to whoever waits for it.
+
+    SQLite alone asks again and again after pauses of milliseconds, which here are longer than what is waited for. It stays the judge: a
+    byte that was lost with a killed process is waited for once, then everyone goes on without.
+    """
+
+    def __init__(self) -> None:
+        self._reader, self._writer = os.pipe()
+        os.set_blocking(self._reader, False)
+        os.write(self._writer, b"!")
+        self._lost = False
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        mine = not self._lost and self._taken()
+        try:
+            yield
+        finally:
+            if mine:
+                os.write(self._writer, b"!")
+
+    def _taken(self) -> bool:
+        deadline = time.monotonic() + LONGEST_TURN_SECONDS
+        while (left := deadline - time.monotonic()) > 0:
+            if select.select([self._reader], [], [], left)[0]:
+                with suppress(BlockingIOError):  # another was faster
+                    return bool(os.read(self._reader, 1))
+        self._lost = True
+        return False
