@@ -1,0 +1,61 @@
+"""The driver of Redis, 7.0 or newer (``EVAL_RO``, ``PEXPIRETIME``, pauses of writers alone)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+
+from looma_cli.adapters.datastores.redis.access import Access
+from looma_cli.adapters.datastores.redis.fingerprint import Reader
+from looma_cli.adapters.datastores.redis.moment import STREAM, RedisMoment, moment
+from looma_cli.adapters.datastores.redis.restore import free, restore
+from looma_cli.adapters.datastores.redis.session import information
+from looma_cli.errors import BackupFailed, CommandFailed, EngineUnavailable, LoomaError, NotAllowed, NotFound, Unhealthy
+from looma_cli.model.backup import Fingerprint, StoreInformation
+from looma_cli.model.backup_protocols import Chunks
+from looma_cli.model.layer import Workload
+from looma_cli.model.protocols import Engine
+
+
+class RedisDatastore:
+    """Implements ``Datastore``. Users are configuration, not data: a dump holds keys and functions only."""
+
+    driver = "redis"
+
+    def __init__(self, engine: Engine, workload: Workload, settings: Mapping[str, str]) -> None:
+        self.name = workload.component
+        self._access = Access(engine, workload, settings)
+
+    def probe(self) -> StoreInformation:
+        try:
+            with self._access.session() as session:
+                session.call("PING")
+                return StoreInformation("redis", information(session, "server")["redis_version"])
+        except (BackupFailed, CommandFailed, NotAllowed, NotFound) as error:
+            raise Unhealthy(f"{self.name} does not answer: {error.message}", error.hint) from error
+
+    def ready(self) -> bool:
+        try:
+            self.probe()
+        except EngineUnavailable:
+            raise
+        except LoomaError:
+            return False
+        return True
+
+    def moment(self) -> AbstractContextManager[RedisMoment]:
+        """Writers wait from its begin until ``release``, at most ten seconds after the fingerprint was computed."""
+        return moment(self._access)
+
+    def fingerprint(self, like: Fingerprint | None = None) -> Fingerprint:
+        with self._access.session() as session:
+            return Reader(session).fingerprint(like)
+
+    def restore(self, streams: Mapping[str, Callable[[], Chunks]], progress: Callable[[str], None]) -> None:
+        self.abandon()
+        with streams[STREAM]() as chunks:
+            restore(self._access, chunks, progress)
+
+    def abandon(self) -> None:
+        self._access.end_all()
+        free(self._access)

@@ -1,0 +1,99 @@
+"""A restore without a restart: for the server looma is the primary of a replication, and its one full synchronisation is the dump.
+
+The server keeps what it had until all has arrived, and needs no memory for both.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+
+from looma_cli.adapters.datastores.redis.access import Access
+from looma_cli.adapters.datastores.redis.session import HINT, Session, information
+from looma_cli.errors import BackupFailed
+
+HOST = "127.0.0.1"
+REPORT_BYTES = 64 << 20
+SAVE_SECONDS = 600.0
+_FREE = ("NO", "ONE")
+
+
+def restore(access: Access, chunks: Iterable[bytes], progress: Callable[[str], None]) -> None:
+    """Raises BackupFailed; what raises while ``chunks`` are read passes on, and the server keeps what it had."""
+    with access.session(["REPLICAOF NO ONE"]) as control:
+        control.call("CONFIG", "SET", "repl-diskless-load", "disabled")  # only what has arrived completely replaces what is there
+        with _as_primary_of(access, control) as line:
+            _send(line, chunks, progress)
+            progress("loading")
+            _wait_until_loaded(control)
+            control.call("REPLICAOF", *_FREE)
+        _wait_until_saved(control)
+
+
+def free(access: Access) -> None:
+    """End what an earlier restore left: a server that follows an address of its own container. Idempotent."""
+    with access.session() as control:
+        control.call("CLIENT", "UNPAUSE")
+        state = information(control, "replication")
+        if state["role"] == "slave" and state["master_host"] == HOST:
+            control.call("REPLICAOF", *_FREE)
+
+
+@contextmanager
+def _as_primary_of(access: Access, control: Session) -> Iterator[Session]:
+    with access.listener() as (line, port):
+        control.call("REPLICAOF", HOST, port)
+        try:
+            _greet(line)
+            yield line
+        finally:
+            with suppress(BackupFailed):  # a server that is gone follows nobody
+                control.call("REPLICAOF", *_FREE)
+
+
+def _greet(line: Session) -> None:
+    """What a replica asks before a full synchronisation. Source: redis.io, "Redis replication"; replication.c, ``syncWithMaster``."""
+    answers = {b"PING": b"+PONG\r\n", b"AUTH": b"+OK\r\n", b"REPLCONF": b"+OK\r\n"}
+    while (asked := line.reply()[0].upper()) != b"PSYNC":
+        line.write(answers.get(asked, b"-ERR unknown command\r\n"))
+    line.write(f"+FULLRESYNC {secrets.token_hex(20)} 0\r\n".encode())
+
+
+def _send(line: Session, chunks: Iterable[bytes], progress: Callable[[str], None]) -> None:
+    """The mark at the end is what tells all from a part."""
+    mark = secrets.token_hex(20).encode()
+    line.write(b"$EOF:" + mark + b"\r\n")
+    sent = 0
+    for chunk in chunks:
+        line.write(chunk)
+        if (sent + len(chunk)) // REPORT_BYTES > sent // REPORT_BYTES:
+            progress(f"{(sent + len(chunk)) >> 20} MiB")
+        sent += len(chunk)
+    line.write(mark)
+
+
+def _wait_until_loaded(control: Session) -> None:
+    while True:
+        state = information(control, "replication")
+        if state.get("master_link_status") == "up":
+            return
+        if state.get("master_sync_in_progress") != "1" and information(control, "persistence")["loading"] == "0":
+            raise BackupFailed("redis did not take the dump: it ended the transfer", "is its volume full? " + HINT)
+        time.sleep(0.02)
+
+
+def _wait_until_saved(control: Session) -> None:
+    """With an append-only file, the loaded data is in it once it was written anew: only then a restart keeps it."""
+    deadline = time.monotonic() + SAVE_SECONDS
+    while time.monotonic() < deadline:
+        state = information(control, "persistence")
+        if state["aof_enabled"] == "0":
+            return
+        if state["aof_rewrite_in_progress"] == state["aof_rewrite_scheduled"] == "0":
+            if state["aof_last_bgrewrite_status"] == "ok":
+                return
+            raise BackupFailed("redis has loaded the dump, but could not write its append-only file", "is its volume full? " + HINT)
+        time.sleep(0.02)
+    raise BackupFailed(f"redis has not written its append-only file within {SAVE_SECONDS:.0f} seconds", HINT)
