@@ -7,13 +7,13 @@ one would hide that.
 from __future__ import annotations
 
 import base64
-import os
 import secrets
 import stat
 import string
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from looma_cli.adapters.secret_file import make_once
 from looma_cli.errors import InvalidValue, SecretUnreadable
 
 if TYPE_CHECKING:
@@ -96,19 +96,11 @@ class FernetVault:
             )
 
     def _create(self) -> None:
-        """Many processes may try at once: the key is complete before it gets its name, and only the first gets it."""
-        temporary = self._key_file.with_name(f".{self._key_file.name}.{os.getpid()}.{secrets.token_hex(4)}")
         try:
-            self._key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _write_new(temporary, base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
-            os.link(temporary, self._key_file)
-        except FileExistsError:
-            return
+            make_once(self._key_file, base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
         except OSError as error:
             hint = "free some disk, or set LOOMA_HOME to a folder that you may write to"
             raise SecretUnreadable(f"the key {self._key_file} cannot be made: {error.strerror}", hint) from error
-        finally:
-            temporary.unlink(missing_ok=True)
 
     def check_key_pair(self, chain: str, key: str) -> None:
         """Raises InvalidValue unless both are PEM, belong together and have not expired."""
@@ -141,14 +133,6 @@ def _private_key(key: str) -> Any:
         raise InvalidValue("the TLS key is encrypted", "decrypt it first: openssl pkey -in KEY -out PLAIN") from error
     except (ValueError, UnsupportedAlgorithm) as error:
         raise InvalidValue("the TLS key is not a PEM private key", "give a file with -----BEGIN PRIVATE KEY-----") from error
-
-
-def _write_new(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _line(error: object) -> str:

@@ -1,26 +1,14 @@
-"""Outside programs (compose, docker): they never outlive looma, and Ctrl-C at the terminal never reaches them by itself."""
+"""The engine's outside programs (compose, docker), run to their end one at a time."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
 
+from looma_cli.adapters.children import Outcome, end, spawn
 from looma_cli.adapters.engine.api import BUSY_HINT
 from looma_cli.errors import CommandFailed
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a program ended: its exit code and what it wrote."""
-
-    code: int
-    output: str
-    errors: str
 
 
 class Children:
@@ -35,7 +23,7 @@ class Children:
         The program gets its input only after ``on_child`` has recorded its pid: if looma dies before that, it finds its input
         empty and does nothing; after that, the kernel ends it together with looma.
         """
-        with _spawn(arguments, environment) as process:
+        with spawn(arguments, environment, stdin=subprocess.PIPE, text=True, errors="replace") as process:
             try:
                 self._on_child(process.pid)
                 output, errors = process.communicate(text, timeout=limit_seconds)
@@ -43,42 +31,9 @@ class Children:
                 name = os.path.basename(arguments[0])
                 raise CommandFailed(f"{name} did not end within {limit_seconds:.0f} s", BUSY_HINT) from error
             finally:
-                _end(process)
+                end(process)
                 self._on_child(None)
         return Outcome(process.returncode, output, errors)
-
-
-def _spawn(arguments: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[str]:
-    """In a session of its own: signals of the terminal go to looma alone, which decides what becomes of the program."""
-    pipe = subprocess.PIPE
-    return subprocess.Popen(
-        [*_bound_to_parent(), *arguments],
-        env=dict(environment),
-        stdin=pipe,
-        stdout=pipe,
-        stderr=pipe,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
-
-
-def _bound_to_parent() -> list[str]:
-    """``setpriv`` asks the kernel (PR_SET_PDEATHSIG) to kill the program with looma, then becomes that program.
-
-    Not ``preexec_fn``: that runs Python between fork and exec, which is unsafe while a heartbeat thread is alive. Where
-    util-linux is missing the lease's record of the child is what ends it.
-    """
-    setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    """Kills a program that has not ended, with all of its session; after a normal end there is nothing to do."""
-    if process.poll() is None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 def foreground(arguments: Sequence[str], environment: Mapping[str, str]) -> int:

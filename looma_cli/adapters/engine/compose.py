@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
-from looma_cli.adapters.engine.child import Children, Outcome
+from looma_cli.adapters.children import Outcome
+from looma_cli.adapters.engine.child import Children
 from looma_cli.adapters.engine.endpoint import configuration_directory
 from looma_cli.errors import ComposeUnavailable
 from looma_cli.model.layer import RenderedLayer

@@ -1,0 +1,79 @@
+"""restic's locks: whose they are, and which of them nobody holds any more.
+
+``restic unlock`` asks whether a lock's process lives by sending it SIGHUP, which ends whatever else has got that pid by now (a lock left
+before a reboot, say). So looma looks first.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from looma_cli.errors import NotFound
+
+RunRestic = Callable[..., str]
+
+STALE = timedelta(minutes=30)  # restic renews a lock every five minutes, and takes one this old for dead
+_HOLDER = re.compile(r"by PID (?P<pid>\d+) on (?P<host>\S+)")
+
+
+def holder_is_dead(words: str) -> bool:
+    """Whether restic's words name a process of this machine that runs no more."""
+    holder = _HOLDER.search(words)
+    return holder is not None and holder["host"] == socket.gethostname() and not _is_restic(int(holder["pid"]))
+
+
+def remove_dead(run: RunRestic) -> None:
+    """``run`` runs restic and gives back its output."""
+    locks = list(_locks(run))
+    dead = [lock for lock in locks if _is_dead(lock)]
+    if not dead:
+        return
+    if not any(_is_strangers(lock) for lock in locks):
+        run("unlock")
+    elif len(dead) == len(locks):
+        run("unlock", "--remove-all")
+    # else they stay for half an hour: restic cannot remove some of them without a signal to the stranger
+
+
+def _locks(run: RunRestic) -> list[Mapping[str, Any]]:
+    found = []
+    for name in run("list", "locks", "--no-lock").split():
+        try:
+            found.append(json.loads(run("cat", "lock", name, "--no-lock")))
+        except NotFound:  # released meanwhile
+            continue
+    return found
+
+
+def _is_dead(lock: Mapping[str, Any]) -> bool:
+    return _is_old(lock) or (lock["hostname"] == socket.gethostname() and not _is_restic(lock["pid"]))
+
+
+def _is_old(lock: Mapping[str, Any]) -> bool:
+    return datetime.now(UTC) - datetime.fromisoformat(lock["time"]) > STALE
+
+
+def _is_strangers(lock: Mapping[str, Any]) -> bool:
+    """Whether restic would send a signal to a process that is no restic."""
+    return lock["hostname"] == socket.gethostname() and not _is_old(lock) and _name(lock["pid"]) not in (None, "restic")
+
+
+def _is_restic(pid: int) -> bool:
+    """A zombie has ended; a process that /proc hides may well be one."""
+    return _name(pid) == "restic"
+
+
+def _name(pid: int) -> str | None:
+    """None where no process has that pid."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    before, _, after = state.rpartition(")")
+    return None if after.split()[0] in "ZXx" else before.partition("(")[2]
