@@ -6,7 +6,6 @@ import base64
 import hashlib
 import os
 import secrets
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,31 +34,12 @@ class PassphraseVault:
         """``own``: the file is this home's, and may be made where it is missing."""
         self._passphrase_file = passphrase_file
         self._may_make = own
-        self._own: str | None = None
+        self._parameters: str | None = None
         self._keys: dict[str, Fernet] = {}
 
     def ensure(self) -> bool:
-        """See ``BackupVault``. Made whole under another name first: nobody ever reads half a passphrase."""
-        if self._passphrase_file.exists() or not self._may_make:
-            return False
-        self._passphrase_file.parent.mkdir(parents=True, exist_ok=True)
-        draft = self._passphrase_file.with_name(f".{self._passphrase_file.name}.{os.getpid()}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(32) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, self._passphrase_file)  # fails where another looma was faster: its passphrase stands
-        except FileExistsError:
-            return False
-        finally:
-            draft.unlink()
-        return True
-
-    def ensure(self) -> bool:
         """Raises WrongPassphrase when there is none and none can be made."""
-        made = not self._named and not self._passphrase_file.exists() and self._make()
+        made = self._may_make and not self._passphrase_file.exists() and self._make()
         self._passphrase()
         return made
 
@@ -72,10 +52,10 @@ class PassphraseVault:
 
     def seal(self, plain: str) -> str:
         """Raises WrongPassphrase when there is none."""
-        if self._own is None:
+        if self._parameters is None:
             salt = base64.urlsafe_b64encode(os.urandom(SALT_BYTES)).decode("ascii")
-            self._own = f"{FORM}:{LOG_N}:{R}:{P}:{salt}"
-        return f"{self._own}:{self._key(self._own).encrypt(plain.encode()).decode('ascii')}"
+            self._parameters = f"{FORM}:{LOG_N}:{R}:{P}:{salt}"
+        return f"{self._parameters}:{self._key(self._parameters).encrypt(plain.encode()).decode('ascii')}"
 
     def open(self, sealed: str) -> str:
         """Raises WrongPassphrase, for a text that was tampered with too: the two cannot be told apart."""
