@@ -168,6 +168,12 @@ class SubnetTaken(Conflict):
     code = "subnet_taken"
 
 
+class BackupTooNew(Conflict):
+    """A backup set was written by a newer release of looma."""
+
+    code = "backup_too_new"
+
+
 class RepositoryLocked(Conflict):
     """Somebody else works exclusively on a backup repository."""
 

@@ -84,6 +84,9 @@ def _model() -> Any:
         address: str = Field("127.0.0.1", description="public address of the local host, as shown in URLs")
         docker_host: str | None = Field(None, description="the local engine's socket; DOCKER_HOST is honoured too")
         secret_key_file: Path | None = Field(None, description="instead of LOOMA_HOME/secret.key")
+        backup_repository: str | None = Field(None, description="where backups go: a folder, sftp:… or s3:…; else LOOMA_HOME/backups")
+        backup_copy: str | None = Field(None, description="a second such place, off the machine, for `backup run` to copy to")
+        backup_passphrase_file: Path | None = Field(None, description="opens the backups; else LOOMA_HOME/backup.passphrase")
         log_format: str = Field("text", description="text or json")
         health_timeout: float = Field(180.0, gt=0, description="seconds until a starting layer counts as failed")
 

@@ -18,6 +18,9 @@ from looma_cli.settings import Settings, data_directory, port_range, subnet_pool
 
 if TYPE_CHECKING:
     from looma_cli.adapters.database.store import DatabaseStore
+    from looma_cli.model.backup_protocols import BackupVault, Datastore, Repository
+    from looma_cli.model.edition import Component
+    from looma_cli.model.layer import Workload
     from looma_cli.model.protocols import (
         Catalog,
         Clock,
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
         Workers,
     )
     from looma_cli.model.reporting import Reporter
+    from looma_cli.usecases.backups import BackupUseCases
     from looma_cli.usecases.context import Context
     from looma_cli.usecases.core import CoreUseCases
     from looma_cli.usecases.doctor import DoctorUseCases
@@ -40,6 +44,7 @@ if TYPE_CHECKING:
     from looma_cli.usecases.images import ImageUseCases
     from looma_cli.usecases.operations import OperationUseCases
     from looma_cli.usecases.resources import NetworkUseCases, PortUseCases
+    from looma_cli.usecases.restoring import RestoreUseCases
     from looma_cli.usecases.stacks import StackUseCases
     from looma_cli.usecases.state import StateUseCases
     from looma_cli.usecases.status import StatusUseCases
@@ -96,6 +101,27 @@ class RealWorld:
         from looma_cli.adapters.files import DatabaseFiles, DirectoryFiles
 
         return DatabaseFiles(self.store) if self._settings.database_url else DirectoryFiles(self._settings.home / "stacks")
+
+    @cached_property
+    def _passphrase_file(self) -> Path:
+        return Path(self._settings.backup_passphrase_file or self._settings.home / "backup.passphrase")
+
+    @cached_property
+    def backup_vault(self) -> BackupVault:
+        from looma_cli.adapters.repository import PassphraseVault
+
+        return PassphraseVault(self._passphrase_file, own=self._settings.backup_passphrase_file is None)
+
+    def repository(self, location: str) -> Repository:
+        from looma_cli.adapters.repository import ResticRepository
+
+        environment = {**os.environ, "RESTIC_CACHE_DIR": str(self._settings.home / "cache" / "restic")}
+        return ResticRepository(location, self._passphrase_file, environment, self._on_child)
+
+    def datastore(self, host: str, workload: Workload, component: Component) -> Datastore:
+        from looma_cli.adapters.datastores import open_datastore
+
+        return open_datastore(self.engine(host), workload, component)
 
     @cached_property
     def leases(self) -> Leases:
@@ -231,6 +257,18 @@ class Looma:
         return ImageUseCases(self._context, _image_builder)
 
     @cached_property
+    def backups(self) -> BackupUseCases:
+        from looma_cli.usecases.backups import BackupUseCases
+
+        return BackupUseCases(self._context)
+
+    @cached_property
+    def restores(self) -> RestoreUseCases:
+        from looma_cli.usecases.restoring import RestoreUseCases
+
+        return RestoreUseCases(self._context, self.backups)
+
+    @cached_property
     def core(self) -> CoreUseCases:
         from looma_cli.usecases.core import CoreUseCases
 
@@ -275,7 +313,19 @@ def open_looma(
         settings.edge_http_port,
         settings.edge_https_port,
     )
-    context = Context(world, reporter, limits, settings.images, settings.registry, settings.address, children, stop_requested, workers)
+    context = Context(
+        world,
+        reporter,
+        limits,
+        settings.images,
+        settings.registry,
+        settings.address,
+        children,
+        stop_requested,
+        workers=workers,
+        backup_repository=settings.backup_repository or str(settings.home / "backups"),
+        backup_copy=settings.backup_copy,
+    )
     return Looma(settings, context, world)
 
 

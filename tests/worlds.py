@@ -14,6 +14,7 @@ from looma_cli.adapters.database import open_store
 from looma_cli.adapters.files import DirectoryFiles
 from looma_cli.adapters.leases import LinuxLeases
 from looma_cli.adapters.render import JinjaRenderer
+from looma_cli.adapters.repository import PassphraseVault
 from looma_cli.adapters.vault import FernetVault
 from looma_cli.errors import NotFound
 from looma_cli.model.health import ProbeResult, ProbeTarget
@@ -24,10 +25,12 @@ from looma_cli.settings import data_directory
 from looma_cli.wiring import Looma, open_looma
 from tests.fakes.clock import FakeClock
 from tests.fakes.daemon import FakeContainer, FakeDaemon
+from tests.fakes.datastore import FakeStores
 from tests.fakes.edge import FakeEdge
 from tests.fakes.engine import FakeEngine
 from tests.fakes.health import FakeHealth
 from tests.fakes.host import FakeHost
+from tests.fakes.repository import FakePlaces, FakeRepository
 
 CATALOG = YamlCatalog(data_directory("editions"))
 RENDERER = JinjaRenderer(data_directory("templates"))
@@ -49,6 +52,8 @@ class Machine:
         self.host = FakeHost(self.daemon)
         self.health = FakeHealth()
         self.health.decide = self._answer
+        self.stores = FakeStores(self.daemon)
+        self.places = FakePlaces()
 
     def _installation(self) -> str:
         with open_store(self.home, clock=self.clock).read() as state:
@@ -93,6 +98,9 @@ class Machine:
             edge=self._only_local(edge),
             of_installation=lambda installation: self._world(*self._adapters(installation)),
             access=self._only_local(self.host),
+            datastore=self.stores.open,
+            repository=lambda location: FakeRepository(location, self.places),
+            backup_vault=PassphraseVault(self.home / "backup.passphrase", own=True),
             registry="registry.test",
         )
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from looma_cli.errors import NotFound
+
 BACKUP_KINDS = ("full", "incremental")  # with restic both are complete sets; the words are those of the seeds' schedule
 BACKUP_FORMAT = 1
 
@@ -70,13 +72,14 @@ class StoreInformation:
 
 @dataclass(frozen=True, slots=True)
 class SavedStream:
-    """One stream of a dump in the repository: ``snapshot`` is restic's id, ``name`` the file's name in it. Sizes in bytes:
-    ``size_bytes`` as it was dumped, ``stored_bytes`` what it added to the repository."""
+    """One stream of a dump in the repository: ``snapshot`` is restic's id, ``name`` the file's name in it, ``stream`` the driver's own
+    name for it. Sizes in bytes: ``size_bytes`` as it was dumped, ``stored_bytes`` what it added to the repository."""
 
     name: str
     snapshot: str
     size_bytes: int
     stored_bytes: int
+    stream: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +158,14 @@ class BackupManifest:
     secrets: Mapping[str, str] = field(repr=False)
     written_by: str = ""
     format: int = BACKUP_FORMAT
+
+    def store(self, name: str) -> StoreBackup:
+        """One datastore of the set. Raises NotFound when the set has it not."""
+        for store in self.backup.datastores:
+            if store.name == name:
+                return store
+        names = ", ".join(store.name for store in self.backup.datastores)
+        raise NotFound(f"backup {self.backup.id} has no datastore {name}", f"it has {names}")
 
 
 @dataclass(frozen=True, slots=True)

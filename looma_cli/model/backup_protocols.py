@@ -42,6 +42,7 @@ class Datastore(Protocol):
 
     name: str
     driver: str
+    holds_writers: bool  # whether writers wait while a moment is taken; False for a server that gives snapshots without
 
     def probe(self) -> StoreInformation:
         """Raises Unhealthy when the server does not answer a query."""
@@ -119,6 +120,10 @@ class Repository(Protocol):
 
 class BackupVault(Protocol):
     """Seals under the repository's passphrase, so that a backup opens without this home's key."""
+
+    def ensure(self) -> bool:
+        """Whether a passphrase was made just now, since there was none; one that the settings name is never made."""
+        ...
 
     def seal(self, plain: str) -> str: ...
 

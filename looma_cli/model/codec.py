@@ -10,7 +10,6 @@ from typing import Any
 
 from looma_cli.model.tenant import Allocation, Certificate, Subnet, Tenant
 
-
 _SCALARS = (str, int, bool, float)
 
 
@@ -47,10 +46,11 @@ def decode_tenant(data: Mapping[str, Any]) -> Tenant:
         updated_at=datetime.fromisoformat(data["updated_at"]),
         checked_at=_time(data.get("checked_at")),
         last_backup=_time(data.get("last_backup")),
+        last_proof=_time(data.get("last_proof")),
         certificate=Certificate(**certificate) if certificate else None,
         ports=tuple(Allocation(**row) for row in data.get("ports", ())),
         subnets=tuple(Subnet(**row) for row in data.get("subnets", ())),
     )
 
 
-_TENANT_SPECIAL = {"created_at", "updated_at", "checked_at", "last_backup", "certificate", "ports", "subnets"}
+_TENANT_SPECIAL = {"created_at", "updated_at", "checked_at", "last_backup", "last_proof", "certificate", "ports", "subnets"}

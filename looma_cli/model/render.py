@@ -11,8 +11,9 @@ from looma_cli.model.tenant import LayerReference, Tenant
 
 @dataclass(frozen=True, slots=True)
 class RenderRequest:
-    """``secrets`` are in plain text (name -> value): only their hashes reach the manifest, the values go into
-    ``RenderedLayer.secrets``. ``start_interval`` says whether the engine knows healthcheck.start_interval (API 1.44 or newer)."""
+    """``secrets`` are in plain text (name -> value): only their hashes reach the manifest, the values go into ``RenderedLayer.secrets``.
+    ``components``: only these, and none of their ports published (a scratch stack). ``start_interval`` says whether the engine knows
+    healthcheck.start_interval (API 1.44 or newer)."""
 
     tenant: Tenant
     edition: Edition
@@ -23,6 +24,7 @@ class RenderRequest:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     override: str | None = None
     start_interval: bool = True
+    components: tuple[str, ...] | None = None
     hard_limits: bool = True  # False where the machine forbids raising ulimits
 
     @property

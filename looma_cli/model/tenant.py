@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 TENANT_STATUSES = ("created", "provisioning", "running", "stopped", "suspended", "switching", "failed", "deleting")
 ALLOCATION_STATES = ("reserved", "bound", "draining", "quarantined")
@@ -114,6 +115,11 @@ class Tenant:
     def url(self) -> str:
         host = f"[{self.address}]" if ":" in self.address else self.address
         return f"http://{host}:{self.public_port}"
+
+    def at(self, layers: Sequence[Sequence[Any]]) -> Tenant:
+        """The tenant as it will be with these layers, ``[[layer, generation], …]``."""
+        generations = {f"{layer}_generation": generation for layer, generation in layers}
+        return replace(self, **generations)
 
     def layer(self, layer: str) -> LayerReference:
         """The current generation of that layer."""

@@ -66,15 +66,17 @@ class RenderStack(WorldStep):
     layers: list[list[Any]]
     new: bool
     start_interval: bool = True
+    components: list[str] | None = None  # only these, unpublished: a scratch stack
 
     def title(self) -> str:
         return "Render the stack"
 
     def do(self, world: World, progress: Progress) -> str:
         with world.store.read() as state:
-            tenant = state.tenant(self.tenant)
+            tenant = state.tenant(self.tenant).at(self.layers)
             request = render_request(world, state, tenant, "", 0, self.start_interval)
-        requests = [replace(request, layer=layer, generation=generation) for layer, generation in self.layers]
+        only = None if self.components is None else tuple(self.components)
+        requests = [replace(request, layer=layer, generation=generation, components=only) for layer, generation in self.layers]
         rendered = [world.renderer.render(request).manifest for request in requests]
         for (layer, generation), text in zip(self.layers, rendered, strict=True):
             self._write(world, manifest_name(layer, generation), text)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from looma_cli.errors import Unhealthy
 from looma_cli.model.edition import Probe
@@ -73,10 +75,12 @@ class ReleaseEdge(WorldStep):
         return "removed"
 
 
-def apply_route(world: World, tenant_name: str, host: str, mode: str | None = None) -> None:
+def apply_route(
+    world: World, tenant_name: str, host: str, mode: str | None = None, layers: Sequence[Sequence[Any]] = ()
+) -> None:
     """Give the edge the tenant's route as its record says."""
     with world.store.read() as state:
-        tenant = state.tenant(tenant_name)
+        tenant = state.tenant(tenant_name).at(layers)
     key = world.vault.open(tenant.certificate.sealed_key) if tenant.certificate else None
     route = route_of(tenant, world.catalog.edition(tenant.edition), mode or mode_of(tenant.status), key)
     world.edge(host).apply(route)
@@ -91,6 +95,7 @@ class ApplyRoute(WorldStep):
     host: str
     mode: str = "serving"
     new: bool = True
+    layers: list[list[Any]] = field(default_factory=list)  # where they are not the record's: [[layer, generation], …]
 
     def title(self) -> str:
         return "Route the tenant"
@@ -98,7 +103,7 @@ class ApplyRoute(WorldStep):
     def do(self, world: World, progress: Progress) -> str:
         if self.mode == "stopped" and not world.edge(self.host).running():
             return "no edge"  # a start applies it
-        apply_route(world, self.tenant, self.host, self.mode)
+        apply_route(world, self.tenant, self.host, self.mode, self.layers)
         return ""
 
     def undo(self, world: World, progress: Progress) -> str:

@@ -24,12 +24,13 @@ class AwaitHealthy(WorldStep):
     tenant: str
     layer: str
     host: str
+    generation: int | None = None  # of a layer beside the tenant's own
 
     def title(self) -> str:
         return f"Wait until the {self.layer} layer is healthy"
 
     def do(self, world: World, progress: Progress) -> str:
-        return f"{wait_until_healthy(world, self.tenant, self.layer, self.host, progress)} healthy"
+        return f"{wait_until_healthy(world, self.tenant, self.layer, self.host, progress, self.generation)} healthy"
 
 
 def settle(world: World, tenant: str, layer: str, host: str, progress: Progress) -> str:
@@ -41,10 +42,13 @@ def settle(world: World, tenant: str, layer: str, host: str, progress: Progress)
     return ""
 
 
-def wait_until_healthy(world: World, tenant_name: str, layer: str, host: str, progress: Progress) -> int:
+def wait_until_healthy(
+    world: World, tenant_name: str, layer: str, host: str, progress: Progress, generation: int | None = None
+) -> int:
     """Number of components once all answer. Raises Unhealthy after ``health_timeout``, or at once where waiting cannot help."""
     with world.store.read() as state:
         tenant = state.tenant(tenant_name)
+    tenant = tenant if generation is None else tenant.at([[layer, generation]])
     engine, edition = world.engine(host), world.catalog.edition(tenant.edition)
     targets = probe_targets(tenant, edition, world.access(host).reachable, layer)
     deadline = world.clock.now().timestamp() + world.health_timeout
@@ -56,14 +60,14 @@ def wait_until_healthy(world: World, tenant_name: str, layer: str, host: str, pr
         if not waiting:
             return len(targets)
         workloads = [w for w in engine.workloads(tenant_name) if w.reference == tenant.layer(layer) and w.component in waiting]
-        _refuse_ended(engine.logs, workloads)
+        refuse_ended(engine.logs, workloads)
         if world.clock.now().timestamp() > deadline:
             details = "; ".join(f"{result.component}: {result.detail}" for result in results if not result.healthy)
             raise Unhealthy(f"not healthy after {world.health_timeout:.0f} s: {details}", f"looma tenant logs {tenant_name}")
         world.clock.sleep(POLL_SECONDS)
 
 
-def _refuse_ended(logs: Callable[..., Iterable[str]], workloads: list[Workload]) -> None:
+def refuse_ended(logs: Callable[..., Iterable[str]], workloads: list[Workload]) -> None:
     """Raise for a component that will not become healthy by waiting, with its last words."""
     for workload in workloads:
         if workload.state not in ("exited", "dead") and workload.restarts < MOST_RESTARTS:

@@ -48,6 +48,12 @@ class Context:
     address: str  # public address of the local host
     children: Children = field(default_factory=Children)
     stop_requested: Callable[[], bool] = lambda: False
+    backup_repository: str = ""  # the place that has a repository for each tenant
+    backup_copy: str | None = None  # a second such place
+
+    def backup_location(self, tenant: str) -> str:
+        """The tenant's own repository: what damages or locks it, or makes it grow, is nobody else's."""
+        return f"{self.backup_repository.rstrip('/')}/{tenant}"
     workers: Workers | None = None  # None: everything is done in this process
 
     def runner(self) -> Runner:
@@ -56,8 +62,11 @@ class Context:
     def edge_image(self, images: str) -> str:
         return self.world.catalog.support_image("edge", images)
 
+    def init_image(self, images: str) -> str:
+        return self.world.catalog.support_image("init", images)
+
     def support_images(self, images: str) -> list[str]:
-        return [self.world.catalog.support_image("init", images), self.edge_image(images)]
+        return [self.init_image(images), self.edge_image(images)]
 
 
 class Look(Protocol):

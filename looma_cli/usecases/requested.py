@@ -10,10 +10,13 @@ from looma_cli.usecases.changing import refuse_open
 from looma_cli.usecases.context import Context
 
 PLATFORM_NAME = "looma-core"
+SCRATCH_NAME = "looma-scratch"  # stacks in which backups are proven
 
 
 def refuse_platform_name(name: str) -> None:
-    """Raises AlreadyExists for a name that the provider's own stack has or may get on another host."""
+    """Raises AlreadyExists for a name that the provider's own stack has or may get on another host, or that a scratch stack may get."""
+    if name.startswith(SCRATCH_NAME + "-"):
+        raise AlreadyExists(f"names like {name} are those of scratch stacks", "choose another name")
     if name == PLATFORM_NAME or name.startswith(PLATFORM_NAME + "-"):
         raise AlreadyExists(f"names like {name} are the platform's own", "choose another name; looma core up starts the platform")
 

@@ -236,7 +236,8 @@ def test_every_shipped_step_survives_the_journal(bench: Bench) -> None:
 
 
 def _example(annotation: str) -> Any:
-    examples: dict[str, Callable[[], Any]] = {"str": lambda: "x", "int": lambda: 1, "bool": lambda: True}
+    annotation = annotation.removesuffix(" | None")
+    examples: dict[str, Callable[[], Any]] = {"str": lambda: "x", "int": lambda: 1, "bool": lambda: True, "float": lambda: 1.5}
     if annotation.startswith(("Mapping", "dict")):
         return {"name": "x"}
     if annotation.startswith(("list", "Rows")):

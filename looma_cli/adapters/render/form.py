@@ -41,7 +41,8 @@ def shape_of(request: RenderRequest) -> Shape | None:
     Whatever rendering looks at is in here or is filled in: the name, the numbers of ports, the subnet, secrets, what the record says.
     """
     tenant = request.tenant
-    if request.override or not _TENANT_NAME.fullmatch(tenant.name) or any(tenant.name in word for word in document.RESERVED):
+    ordinary = _TENANT_NAME.fullmatch(tenant.name) and not any(tenant.name in word for word in document.RESERVED)
+    if request.override or request.components is not None or not ordinary:
         return None
     ports = tuple((p.component, p.layer, p.generation, p.container_port, p.protocol, p.address) for p in tenant.ports)
     facts = (tenant.profile, tenant.release, tenant.images, tenant.data_generation, ports, tuple(tenant.settings.items()))

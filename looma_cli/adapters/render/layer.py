@@ -39,7 +39,7 @@ class _Builder:
 
     @classmethod
     def of(cls, request: RenderRequest, render_config: RenderConfig) -> _Builder:
-        present = request.edition.of_profile(request.tenant.profile)
+        present = present_in(request)
         mine = tuple(c for c in present if c.layer == request.layer)
         common = values_of(request)
         values = {c.name: values_for(c, common, holdings.resources_of(c, request).memory_bytes) for c in present}
@@ -142,6 +142,12 @@ class _Builder:
             secrets=tuple(delivery.secrets),
             configs=delivery.configs,
         )
+
+
+def present_in(request: RenderRequest) -> tuple[Component, ...]:
+    """The components of the tenant's profile, or those that the request wants only."""
+    present = request.edition.of_profile(request.tenant.profile)
+    return present if request.components is None else tuple(c for c in present if c.name in request.components)
 
 
 def _given_to(mine: Sequence[Component], present: Sequence[Component], request: RenderRequest, render: RenderConfig) -> dict[str, Given]:

@@ -1,0 +1,142 @@
+"""Plans for backup sets: take one, prove it in a scratch stack, copy and forget sets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from looma_cli.errors import NotAllowed
+from looma_cli.model.backup import Backup, BackupManifest
+from looma_cli.model.codec import encode
+from looma_cli.model.edition import Edition
+from looma_cli.model.operation import Plan, PlannedStep
+from looma_cli.model.tenant import LayerReference, Subnet, Tenant
+from looma_cli.plan.create import Held, image_references
+from looma_cli.plan.lifecycle import require
+from looma_cli.plan.observation import HostObservation, Limits
+from looma_cli.plan.subnets import choose_subnets
+from looma_cli.steps.backups import BackupStores, CheckRepository, CopyBackups, EnsureRepository, ForgetBackups, RecordBackup, RecordProof
+from looma_cli.steps.datastores import AwaitStores, CompareStore, RestoreStore
+from looma_cli.steps.generations import AdoptSecrets
+from looma_cli.steps.layers import PullImages, RemoveLayer, RenderStack, SettleFiles, StartLayer, StopLayer
+from looma_cli.steps.tenants import ForgetTenant, ReserveTenant
+
+SERVING = ("running", "suspended")  # their datastores run
+
+
+@dataclass(frozen=True, slots=True)
+class NewBackup:
+    """A set that is to be made: its id, where, which kind, and whether it may lack datastores."""
+
+    id: str
+    location: str
+    kind: str = "full"
+    allow_partial: bool = False
+
+
+def stores_of(tenant: Tenant, edition: Edition) -> list[str]:
+    """Names of the datastores of a tenant's data layer that a backup holds, in manifest order."""
+    present = edition.of_profile(tenant.profile)
+    return [one.name for one in present if one.layer == "data" and one.backup.get("driver", "none") != "none"]
+
+
+def save_steps(tenant: Tenant, new: NewBackup, *, keep: bool) -> list[PlannedStep]:
+    """Save a set and write it down; the datastores must run."""
+    return [
+        EnsureRepository(tenant.name, new.location).planned("sets are kept there"),
+        BackupStores(
+            tenant.name, tenant.host, tenant.data_generation, new.location, new.id, new.kind, new.allow_partial, keep
+        ).planned("all datastores at one moment"),
+        RecordBackup(tenant.name, new.location, new.id, keep).planned("the set is complete"),
+    ]
+
+
+def plan_backup(tenant: Tenant, edition: Edition, new: NewBackup) -> Plan:
+    """One set. A stopped tenant's datastores run for as long as it takes."""
+    require(tenant, "running", "suspended", "stopped", "failed", verb="a backup")
+    stores = stores_of(tenant, edition)
+    if not stores:
+        raise NotAllowed(f"edition {edition.name} has no datastore to back up", f"looma edition show {edition.name}")
+    steps = awake(tenant, stores, save_steps(tenant, new, keep=False))
+    changes = [f"+ backup {new.id} of {', '.join(stores)} in {new.location}"]
+    return Plan("backup.create", tenant.name, tuple(steps), len(steps), tuple(changes), _away(tenant, edition))
+
+
+def awake(tenant: Tenant, stores: list[str], steps: list[PlannedStep]) -> list[PlannedStep]:
+    """The steps, with the data layer of a stopped tenant started before and stopped after them."""
+    if tenant.status in SERVING:
+        return steps
+    name, host, generation = tenant.name, tenant.host, tenant.data_generation
+    return [
+        StartLayer(name, "data", generation, host, "stopped").planned("its datastores must answer"),
+        AwaitStores(name, generation, host, stores).planned("before they are asked for their data"),
+        *steps,
+        StopLayer(name, "data", generation, host).planned("as it was"),
+    ]
+
+
+def _away(tenant: Tenant, edition: Edition) -> tuple[str, ...]:
+    """Components that are stopped while their volumes are read."""
+    present = edition.of_profile(tenant.profile)
+    cold = [one.name for one in present if one.layer == "data" and one.backup.get("driver") == "volume"]
+    return (f"{', '.join(cold)} will be stopped while saved: there is no way to save them running",) if cold else ()
+
+
+def plan_verify(
+    scratch: Tenant,
+    manifest: BackupManifest,
+    edition: Edition,
+    seen: HostObservation,
+    held: Held,
+    limits: Limits,
+    *,
+    sealed: dict[str, str],
+    registry: str,
+    support_images: Sequence[str],
+    quick: bool,
+) -> Plan:
+    """Restore into a scratch stack on a network of its own, compare, write the proof, remove the stack. The tenant is not touched."""
+    backup, name, host = manifest.backup, scratch.name, scratch.host
+    stores = [store.name for store in backup.datastores]
+    components = [edition.component(store) for store in stores]
+    (cidr,) = choose_subnets(1, [*held.subnets, *seen.networks], limits.subnet_pool)
+    subnet = Subnet(host, cidr, name, "data", 1, LayerReference(name, "data", 1).project)
+    secrets = sorted({secret for component in components for secret in component.secrets})
+    references = [*image_references(scratch, components, edition, registry), *support_images]
+    steps = [
+        ReserveTenant(encode(scratch), [], encode([subnet]), []).planned("a stack that nobody else sees"),
+        AdoptSecrets(name, sealed, secrets).planned("accounts come back with the data"),
+        CheckRepository(name, backup.location, quick).planned("one flipped byte is one too many"),
+        RenderStack(name, [["data", 1]], True, seen.start_interval, stores).planned("the datastores alone"),
+        PullImages(name, host, sorted(set(references)), scratch.images == "local").planned("the stack's images"),
+        StartLayer(name, "data", 1, host, "absent").planned("a fresh stack"),
+        AwaitStores(name, 1, host, stores).planned("before they are given data"),
+        *restore_steps(name, 1, host, [(store, backup) for store in stores]),
+        RecordProof(name, backup.id).planned("every fingerprint is the same"),
+        RemoveLayer(name, "data", 1, host).planned("it has served its purpose"),
+        SettleFiles(name, everything=True).planned("nothing is left behind"),
+        ForgetTenant(name).planned("last, so that a resume finds everything"),
+    ]
+    pivot = next(index for index, step in enumerate(steps) if step.name == RecordProof.name)
+    changes = (f"~ backup {backup.id}: proven by restoring {', '.join(stores)} into {subnet.name}, which is removed again",)
+    return Plan("backup.verify", name, tuple(steps), pivot, changes)
+
+
+def restore_steps(tenant: str, generation: int, host: str, stores: Sequence[tuple[str, Backup]]) -> list[PlannedStep]:
+    """Restore datastores, each from its set, and compare each."""
+    restores = [RestoreStore(tenant, generation, host, s, b.location, b.id).planned("from the repository") for s, b in stores]
+    compares = [CompareStore(tenant, generation, host, s, b.location, b.id).planned("nothing is taken for granted") for s, b in stores]
+    return [*restores, *compares]
+
+
+def plan_forget(tenant: str, location: str, backups: Sequence[Backup]) -> Plan:
+    """Forget sets; there is no way back."""
+    names = [backup.id for backup in backups]
+    steps = (ForgetBackups(tenant, location, names).planned("not kept by the policy"),)
+    return Plan("backup.prune", tenant, steps, 0, tuple(f"- backup {b.id} of {b.created_at:%Y-%m-%d %H:%M}" for b in backups))
+
+
+def plan_copy(tenant: str, location: str, target: str, backups: Sequence[Backup]) -> Plan:
+    """Have sets in a second repository."""
+    steps = (CopyBackups(tenant, location, target, [backup.id for backup in backups]).planned("a copy off the machine"),)
+    return Plan("backup.copy", tenant, steps, 1, tuple(f"+ backup {b.id} in {target}" for b in backups))

@@ -1,0 +1,64 @@
+"""Backup sets in a repository: a set is there when its manifest is, which is written last."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from looma_cli.errors import BackupTooNew, NotFound, RepositoryDamaged
+from looma_cli.model.backup import BACKUP_FORMAT, BackupManifest, RepositorySnapshot, StoreBackup, decode_backup
+from looma_cli.model.backup_protocols import Chunks, Repository
+from looma_cli.model.codec import encode
+
+MANIFEST = "manifest"
+MANIFEST_FILE = "manifest.json"
+
+
+def set_snapshots(repository: Repository, id: str) -> list[RepositorySnapshot]:
+    """All snapshots of a set, its manifest's last; also those of one that was cut short."""
+    return sorted(repository.snapshots({"set": id}), key=lambda snapshot: snapshot.tags.get("part") == MANIFEST)
+
+
+def is_complete(repository: Repository, id: str) -> bool:
+    return bool(repository.snapshots({"set": id, "part": MANIFEST}))
+
+
+def read_set(repository: Repository, id: str) -> BackupManifest:
+    """Raises NotFound for a set that is not there or was never completed, BackupTooNew, RepositoryDamaged."""
+    found = repository.snapshots({"set": id, "part": MANIFEST})
+    if not found:
+        raise NotFound(f"there is no backup {id} in {repository.location}", "looma backup list shows them", backup=id)
+    return read_manifest(repository, found[-1])
+
+
+def read_manifest(repository: Repository, snapshot: RepositorySnapshot) -> BackupManifest:
+    """See ``read_set``; the location is the one that it was read from."""
+    with repository.open(snapshot.id, snapshot.name) as chunks:
+        text = b"".join(chunks)
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise RepositoryDamaged(f"the manifest in snapshot {snapshot.id} is not readable: {error}", "restic check --read-data") from error
+    if document.get("format", 0) > BACKUP_FORMAT:
+        raise BackupTooNew(
+            f"backup {snapshot.tags.get('set')} was written by a newer looma ({document.get('written_by', '?')})",
+            "use that release, or a newer one, to restore it",
+        )
+    backup = replace(decode_backup(document["backup"]), location=repository.location)
+    known = {name: document[name] for name in ("tenant", "files", "secrets", "written_by", "format")}
+    return BackupManifest(backup=backup, images=tuple(document["images"]), **known)
+
+
+def manifest_bytes(manifest: BackupManifest) -> bytes:
+    return json.dumps(encode(manifest), ensure_ascii=False, indent=1, sort_keys=True).encode()
+
+
+def stream_readers(repository: Repository, saved: StoreBackup) -> dict[str, Callable[[], Chunks]]:
+    """The driver's streams by name, each opened on demand."""
+
+    def reader(snapshot: str, name: str) -> Callable[[], Any]:
+        return lambda: repository.open(snapshot, name)
+
+    return {stream.stream: reader(stream.snapshot, stream.name) for stream in saved.streams}

@@ -1,0 +1,207 @@
+"""Bring a backup back: into its tenant, as another tenant, or from a repository that the state knows nothing of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from looma_cli.errors import AlreadyExists, NotFound
+from looma_cli.model.backup import BackupManifest
+from looma_cli.model.operation import Operation, Plan
+from looma_cli.model.protocols import State
+from looma_cli.model.requests import CreateRequest
+from looma_cli.model.tenant import Certificate, LayerReference, Tenant
+from looma_cli.plan.backups import NewBackup
+from looma_cli.plan.reallocate import Refused
+from looma_cli.plan.restore import plan_restore, plan_restore_as, plan_retire
+from looma_cli.steps.backups import CERTIFICATE_KEY
+from looma_cli.steps.sets import read_set
+from looma_cli.usecases.backups import BackupUseCases, new_backup_id, opened_secrets
+from looma_cli.usecases.changing import change
+from looma_cli.usecases.context import LOCAL, Context, held_on, host_record, observe_host
+from looma_cli.usecases.replanning import replanning
+from looma_cli.usecases.requested import refuse_deployed, refuse_platform_name
+
+KEEP_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreRequest:
+    """``tenant`` whose set it is; ``backup`` None means the newest. ``new_name`` makes another tenant of it, ``location`` reads a
+    repository instead of the state. ``only`` names datastores; ``safety`` backs the present up first; ``keep_seconds`` is how long the
+    layers that are left stay, stopped."""
+
+    tenant: str | None
+    backup: str | None = None
+    new_name: str | None = None
+    host: str | None = None
+    only: tuple[str, ...] = ()
+    location: str | None = None
+    safety: bool = True
+    keep_seconds: float = KEEP_SECONDS
+
+
+class RestoreUseCases:
+    def __init__(self, context: Context, backups: BackupUseCases) -> None:
+        self._context = context
+        self._world = context.world
+        self._backups = backups
+
+    def restore(self, request: RestoreRequest, *, dry_run: bool = False, wait_seconds: float = 0) -> Operation | Plan:
+        """Raises NotFound, NotAllowed (another edition, a partial set), AlreadyExists, BackupFailed, Held."""
+        host_record(self._context, request.host or LOCAL)
+        manifest = self._manifest(request)
+        name = request.new_name or request.tenant or manifest.backup.tenant
+        if request.new_name is None and self._exists(name):
+            plan = self._in_place(name, manifest, request, dry_run, wait_seconds)
+        else:
+            plan = self._as_new(name, manifest, request, dry_run, wait_seconds)
+        return plan if dry_run else self._last_operation(name)
+
+    def _exists(self, name: str) -> bool:
+        with self._world.store.read() as state:
+            return state.has_tenant(name)
+
+    def _last_operation(self, name: str) -> Operation:
+        with self._world.store.read() as state:
+            return next(one for one in state.operations(tenant=name) if one.kind == "backup.restore")
+
+    # which set
+    def _manifest(self, request: RestoreRequest) -> BackupManifest:
+        if request.location is not None:
+            return self._in_repository(request)
+        backup = self._backups.show(request.backup) if request.backup else self._backups.newest(request.tenant or "")
+        if request.tenant and backup.tenant != request.tenant:
+            raise NotFound(f"{request.tenant} has no backup {backup.id}: it is {backup.tenant}'s", f"looma backup list {request.tenant}")
+        return read_set(self._world.repository(backup.location), backup.id)
+
+    def _in_repository(self, request: RestoreRequest) -> BackupManifest:
+        """The location is one tenant's repository, or the place that has one for each tenant."""
+        base = (request.location or "").rstrip("/")
+        places = [base, *([f"{base}/{request.tenant}"] if request.tenant else [])]
+        place = next((one for one in places if self._world.repository(one).exists()), None)
+        if place is None:
+            hint = "name the tenant's own repository: looma backup restore TENANT --from REPOSITORY"
+            raise NotFound(f"there is no backup repository at {base}", hint)
+        if request.backup:
+            return read_set(self._world.repository(place), request.backup)
+        found = self._backups.manifests(place, request.tenant)
+        if not found:
+            raise NotFound(f"{place} has no complete backup", f"looma backup list --from {place}")
+        return next((manifest for manifest in found if not manifest.backup.partial), found[0])
+
+    # beside what runs
+    def _in_place(self, name: str, manifest: BackupManifest, request: RestoreRequest, dry_run: bool, wait_seconds: float) -> Plan | None:
+        with self._world.store.read() as state:
+            tenant = state.tenant(name)
+        safety = NewBackup(new_backup_id(), self._context.backup_location(name)) if request.safety else None
+
+        def attempt(refused: Refused) -> Plan | None:
+            seen = observe_host(self._context, tenant.host, engine=True)
+
+            def decide(state: State) -> Plan:
+                now = state.tenant(name)
+                return plan_restore(
+                    now,
+                    manifest,
+                    self._world.catalog.edition(now.edition),
+                    seen,
+                    held_on(state, now.host),
+                    self._context.limits,
+                    only=request.only,
+                    safety=safety,
+                    kept=[kept.reference for kept in state.kept_layers(name)],
+                    keep_seconds=request.keep_seconds,
+                    registry=self._context.registry,
+                    edge_image=self._context.edge_image(now.images),
+                    support_images=self._context.support_images(now.images),
+                )
+
+            return change(self._context, name, "backup.restore", tenant.host, decide, dry_run=dry_run, wait_seconds=wait_seconds)
+
+        return replanning(self._context, tenant.host, attempt, keep=tenant.public_port)
+
+    # as a tenant of its own
+    def _as_new(self, name: str, manifest: BackupManifest, request: RestoreRequest, dry_run: bool, wait_seconds: float) -> Plan | None:
+        if self._exists(name):
+            raise AlreadyExists(f"tenant {name} exists", "choose another name for --as, or restore into it without --as")
+        refuse_platform_name(name)
+        sealed = opened_secrets(self._context, manifest)
+        certificate = self._certificate(manifest, sealed.pop(CERTIFICATE_KEY, None), name)
+        wanted = self._create_request(name, manifest, certificate)
+        edition = self._world.catalog.edition(wanted.edition)
+        images = manifest.tenant["images"]
+
+        def attempt(refused: Refused) -> Plan | None:
+            seen = observe_host(self._context, LOCAL, engine=True)
+            refuse_deployed(self._world.engine(LOCAL), name)
+
+            def decide(state: State) -> Plan:
+                return plan_restore_as(
+                    wanted,
+                    manifest,
+                    edition,
+                    seen,
+                    held_on(state, LOCAL),
+                    self._context.limits,
+                    sealed=sealed,
+                    certificate=certificate,
+                    override=manifest.files.get("override.yaml"),
+                    images=images,
+                    registry=self._context.registry,
+                    edge_image=self._context.edge_image(images),
+                    support_images=self._context.support_images(images),
+                )
+
+            return change(self._context, name, "backup.restore", LOCAL, decide, dry_run=dry_run, wait_seconds=wait_seconds)
+
+        return replanning(self._context, LOCAL, attempt)
+
+    def _create_request(self, name: str, manifest: BackupManifest, certificate: Certificate | None) -> CreateRequest:
+        """As the tenant was. Its hostname goes with it only where nobody has it, which is so when the tenant itself is gone."""
+        known = manifest.tenant
+        with self._world.store.read() as state:
+            taken = {tenant.hostname for tenant in state.tenants()}
+        hostname = None if known["hostname"] in taken else known["hostname"]
+        return CreateRequest(
+            name,
+            known["edition"],
+            known["release"],
+            LOCAL,
+            known["profile"],
+            hostname,
+            known["display_name"] if name == known["name"] else name,
+            settings=known["settings"],
+            tls_certificate=certificate.chain if certificate else None,
+        )
+
+    def _certificate(self, manifest: BackupManifest, sealed_key: str | None, name: str) -> Certificate | None:
+        known = manifest.tenant.get("certificate")
+        return Certificate(known["chain"], sealed_key) if known and sealed_key and name == manifest.tenant["name"] else None
+
+    # letting go
+    def retire(self, tenant: str | None = None, *, everything: bool = False, dry_run: bool = False) -> list[Plan]:
+        """Remove left layers whose time is over (``everything``: at once), tenant by tenant."""
+        now = self._world.clock.now()
+        with self._world.store.read() as state:
+            due = [kept for kept in state.kept_layers(tenant) if everything or kept.keep_until <= now]
+        plans = []
+        for name, host in dict.fromkeys((kept.reference.tenant, kept.host) for kept in due):
+            plan = self._retire(name, host, [k.reference for k in due if k.reference.tenant == name], dry_run)
+            plans += [plan] if plan else []
+        return plans
+
+    def _retire(self, name: str, host: str, references: Sequence[LayerReference], dry_run: bool) -> Plan | None:
+        order = sorted(references, key=lambda one: one.layer != "app")  # services before their datastores
+
+        def decide(state: State) -> Plan | None:
+            held = {kept.reference for kept in state.kept_layers(name)}
+            left = [one for one in order if one in held]
+            return plan_retire(name, host, left) if left else None
+
+        return change(self._context, name, "tenant.retire", host, decide, dry_run=dry_run)
+
+
+def left_layers(state: State, tenant: Tenant) -> list[LayerReference]:
+    """Layers that the tenant has left and that still stand, services first."""
+    return sorted((kept.reference for kept in state.kept_layers(tenant.name)), key=lambda one: one.layer != "app")
