@@ -21,6 +21,7 @@ class RedisDatastore:
     """Implements ``Datastore``. Users are configuration, not data: a dump holds keys and functions only."""
 
     driver = "redis"
+    holds_writers = True
 
     def __init__(self, engine: Engine, workload: Workload, settings: Mapping[str, str]) -> None:
         self.name = workload.component
