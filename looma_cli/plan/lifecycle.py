@@ -14,9 +14,9 @@ from looma_cli.plan.create import Held, components_of, image_references, reserve
 from looma_cli.plan.observation import HostObservation, Limits
 from looma_cli.plan.reallocate import Refused, moves
 from looma_cli.steps.guards import PutBackStack
-from looma_cli.steps.layers import PullImages, RemoveLayer, RenderStack, SettleFiles, StopLayer
-from looma_cli.steps.routes import ApplyRoute, DrainEdge, EnsureEdge, PutBackRoute, ReleaseEdge, RemoveRoute, SetRouteMode
-from looma_cli.steps.tenants import ForgetTenant, SetStatus
+from looma_cli.steps.layers import PullImages, RenderStack, SettleFiles, StopLayer
+from looma_cli.steps.routes import ApplyRoute, EnsureEdge, PutBackRoute, SetRouteMode
+from looma_cli.steps.tenants import SetStatus
 
 
 def require(tenant: Tenant, *statuses: str, verb: str) -> None:
@@ -143,41 +143,6 @@ def _mode_change(tenant: Tenant, edge_image: str, kind: str, status: str, mode: 
         SetStatus(tenant.name, status, tenant.status).planned("the edge answers so"),
     )
     return Plan(kind, tenant.name, steps, 2, (f"~ tenant {tenant.name}: {tenant.status} -> {status}",))
-
-
-def plan_delete(tenant: Tenant, *, backup: bool) -> Plan:
-    """Route away, layers with their volumes away, then the record. The pivot is the first layer's removal: no way back from there.
-
-    A created tenant never touched an engine, and needs none."""
-    deployed = tenant.status != "created"
-    name, host = tenant.name, tenant.host
-    steps: list[PlannedStep] = [SetStatus(name, "deleting", tenant.status).planned("delete asked for")]
-    pivot = 0
-    if deployed:
-        steps += [
-            RemoveRoute(name, host, mode_of(tenant.status)).planned("no new requests"),
-            DrainEdge(name, host).planned("requests in flight end"),
-            RemoveLayer(name, "app", tenant.app_generation, host).planned("services before their datastores"),
-            RemoveLayer(name, "data", tenant.data_generation, host).planned("with its volumes"),
-            ReleaseEdge(name, host).planned("nothing is left behind"),
-        ]
-        pivot = 3
-    steps += [
-        SettleFiles(name, everything=True).planned("nothing is left behind"),
-        ForgetTenant(name).planned("last, so that a resume finds everything"),
-    ]
-    return Plan("tenant.delete", name, tuple(steps), pivot or 1, tuple(_removals(tenant, deployed)), _delete_warnings(backup))
-
-
-def _removals(tenant: Tenant, deployed: bool) -> list[str]:
-    lines = [f"- route {tenant.url}"] if deployed else []
-    for layer in ("app", "data") if deployed else ():
-        lines.append(f"- {layer} layer {tenant.layer(layer).project} with containers, network and volumes")
-    return [*lines, f"- {len(tenant.ports) + 1} ports, {len(tenant.subnets)} subnets, rendered files, secrets"]
-
-
-def _delete_warnings(backup: bool) -> tuple[str, ...]:
-    return () if backup else ("no last backup is taken: the data cannot be brought back",)
 
 
 def plan_route(tenant: Tenant, edge_image: str, seen: HostObservation, held: Held, limits: Limits) -> Plan:

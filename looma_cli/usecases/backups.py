@@ -12,7 +12,7 @@ from looma_cli.model.backup import Backup, BackupManifest, Retention
 from looma_cli.model.codec import decode_tenant
 from looma_cli.model.operation import Plan
 from looma_cli.model.protocols import State
-from looma_cli.model.tenant import Tenant
+from looma_cli.model.tenant import LayerReference, Tenant
 from looma_cli.plan.backups import NewBackup, plan_backup, plan_copy, plan_forget, plan_verify
 from looma_cli.steps.backups import CERTIFICATE_KEY
 from looma_cli.steps.sets import MANIFEST, read_manifest, read_set
@@ -184,6 +184,11 @@ def needed(state: State, tenant: str) -> set[str]:
     proven = sorted((b for b in sets if b.verified_at), key=lambda b: b.verified_at or b.created_at)
     in_use = {step.params.get("backup", "") for operation in state.operations(open_only=True) for step in operation.plan.steps}
     return {backup.id for backup in (*good[:1], *proven[-1:], *sets[:1])} | in_use
+
+
+def left_layers(state: State, tenant: str) -> list[LayerReference]:
+    """Layers that the tenant has left and that still stand, services first."""
+    return sorted((kept.reference for kept in state.kept_layers(tenant)), key=lambda one: one.layer != "app")
 
 
 def scratch_of(manifest: BackupManifest, now: datetime) -> Tenant:

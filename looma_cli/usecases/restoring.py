@@ -10,7 +10,7 @@ from looma_cli.model.backup import BackupManifest
 from looma_cli.model.operation import Operation, Plan
 from looma_cli.model.protocols import State
 from looma_cli.model.requests import CreateRequest
-from looma_cli.model.tenant import Certificate, LayerReference, Tenant
+from looma_cli.model.tenant import Certificate, LayerReference
 from looma_cli.plan.backups import NewBackup
 from looma_cli.plan.reallocate import Refused
 from looma_cli.plan.restore import plan_restore, plan_restore_as, plan_retire
@@ -200,8 +200,3 @@ class RestoreUseCases:
             return plan_retire(name, host, left) if left else None
 
         return change(self._context, name, "tenant.retire", host, decide, dry_run=dry_run)
-
-
-def left_layers(state: State, tenant: Tenant) -> list[LayerReference]:
-    """Layers that the tenant has left and that still stand, services first."""
-    return sorted((kept.reference for kept in state.kept_layers(tenant.name)), key=lambda one: one.layer != "app")

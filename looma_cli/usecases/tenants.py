@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from looma_cli.errors import AlreadyExists, InvalidValue, NotAllowed
+from looma_cli.errors import AlreadyExists, InvalidValue
 from looma_cli.model.edition import Edition
 from looma_cli.model.operation import Plan
 from looma_cli.model.protocols import State
 from looma_cli.model.requests import CreateRequest, UpdateRequest
 from looma_cli.model.tenant import Certificate, Tenant
+from looma_cli.plan.backups import NewBackup, stores_of
 from looma_cli.plan.create import Held, plan_create, resolve_release
-from looma_cli.plan.lifecycle import plan_delete, plan_restart, plan_resume, plan_route, plan_start, plan_stop, plan_suspend
+from looma_cli.plan.delete import plan_delete
+from looma_cli.plan.lifecycle import plan_restart, plan_resume, plan_route, plan_start, plan_stop, plan_suspend
 from looma_cli.plan.observation import HostObservation, Limits
 from looma_cli.plan.reallocate import Refused
 from looma_cli.plan.update import changed_fields, plan_update, plan_update_and_start
+from looma_cli.usecases.backups import left_layers, new_backup_id
 from looma_cli.usecases.batches import Batch, BatchResult, Row
 from looma_cli.usecases.changing import Decide, change
 from looma_cli.usecases.context import LOCAL, Context, Look, held_on, observe_host
@@ -174,15 +177,14 @@ class TenantUseCases:
         return plan if dry_run and plan else self.show(request.name)
 
     def delete(self, name: str, *, backup: bool, dry_run: bool = False, wait_seconds: float = 0) -> Tenant | Plan:
-        """Remove the tenant with its data. Until backups exist, ``backup`` must be given up explicitly."""
+        """Remove the tenant with its data, after a last backup of it. Raises BackupFailed, the tenant serving again."""
         tenant = self.show(name)
-        if backup and not dry_run:
-            raise NotAllowed(
-                f"a last backup of {name} cannot be taken yet", f"to delete it without: looma tenant delete {name} --no-backup"
-            )
+        last = NewBackup(new_backup_id(), self._context.backup_location(name)) if backup else None
 
         def decide(state: State) -> Plan:
-            return plan_delete(state.tenant(name), backup=backup)
+            now = state.tenant(name)
+            stores = stores_of(now, self._world.catalog.edition(now.edition)) if backup else []
+            return plan_delete(now, backup=last, stores=stores, kept=left_layers(state, name))
 
         plan = self._change(tenant, "tenant.delete", decide, dry_run, wait_seconds)
         return plan if dry_run and plan else tenant

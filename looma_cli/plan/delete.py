@@ -1,0 +1,73 @@
+"""Plans that take a tenant away: its last backup, its route, its layers, its record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from looma_cli.model.operation import Plan, PlannedStep
+from looma_cli.model.probing import mode_of
+from looma_cli.model.tenant import LayerReference, Tenant
+from looma_cli.plan.backups import SERVING, NewBackup, save_steps
+from looma_cli.steps.datastores import AwaitStores
+from looma_cli.steps.layers import RemoveLayer, SettleFiles, StartLayer
+from looma_cli.steps.routes import DrainEdge, ReleaseEdge, RemoveRoute
+from looma_cli.steps.tenants import ForgetTenant, SetStatus
+
+
+def plan_delete(tenant: Tenant, *, backup: NewBackup | None, stores: list[str], kept: Sequence[LayerReference] = ()) -> Plan:
+    """Route away, a last backup, layers with their volumes away, then the record. The pivot is the first layer's removal: no way back from
+    there. The backup comes after the last request, so that it has all that was acknowledged; it stays, whatever becomes of the rest.
+
+    A created tenant never touched an engine, and has no data.
+    """
+    name = tenant.name
+    steps: list[PlannedStep] = [SetStatus(name, "deleting", tenant.status).planned("delete asked for")]
+    pivot = 1
+    deployed = tenant.status != "created"
+    if deployed:
+        steps += _away(tenant, backup if stores else None, stores)
+        pivot = len(steps)
+        steps += _removals(tenant, kept)
+    steps += [
+        SettleFiles(name, everything=True).planned("nothing is left behind"),
+        ForgetTenant(name).planned("last, so that a resume finds everything"),
+    ]
+    return Plan("tenant.delete", name, tuple(steps), pivot, tuple(_changes(tenant, backup, stores, kept)), _warnings(deployed, backup))
+
+
+def _away(tenant: Tenant, backup: NewBackup | None, stores: list[str]) -> list[PlannedStep]:
+    name, host = tenant.name, tenant.host
+    steps = [
+        RemoveRoute(name, host, mode_of(tenant.status)).planned("no new requests"),
+        DrainEdge(name, host).planned("requests in flight end"),
+    ]
+    if backup is not None and tenant.status not in SERVING:
+        steps += [
+            StartLayer(name, "data", tenant.data_generation, host, "stopped").planned("its datastores must answer"),
+            AwaitStores(name, tenant.data_generation, host, stores).planned("before they are asked for their data"),
+        ]
+    return [*steps, *(save_steps(tenant, backup, keep=True) if backup is not None else ())]
+
+
+def _removals(tenant: Tenant, kept: Sequence[LayerReference]) -> list[PlannedStep]:
+    name, host = tenant.name, tenant.host
+    return [
+        RemoveLayer(name, "app", tenant.app_generation, host).planned("services before their datastores"),
+        RemoveLayer(name, "data", tenant.data_generation, host).planned("with its volumes"),
+        *(RemoveLayer(name, one.layer, one.generation, host).planned("kept for a way back that nobody needs") for one in kept),
+        ReleaseEdge(name, host).planned("nothing is left behind"),
+    ]
+
+
+def _changes(tenant: Tenant, backup: NewBackup | None, stores: list[str], kept: Sequence[LayerReference]) -> list[str]:
+    deployed = tenant.status != "created"
+    lines = [f"- route {tenant.url}"] if deployed else []
+    if deployed and backup is not None and stores:
+        lines.append(f"+ backup {backup.id} of {', '.join(stores)} in {backup.location}")
+    for one in (tenant.layer("app"), tenant.layer("data"), *kept) if deployed else ():
+        lines.append(f"- {one.layer} layer {one.project} with containers, network and volumes")
+    return [*lines, f"- {len(tenant.ports) + 1} ports, {len(tenant.subnets)} subnets, rendered files, secrets"]
+
+
+def _warnings(deployed: bool, backup: NewBackup | None) -> tuple[str, ...]:
+    return ("no last backup is taken: the data cannot be brought back",) if deployed and backup is None else ()
