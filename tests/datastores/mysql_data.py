@@ -23,7 +23,8 @@ INSERT INTO people (id, name, note, born, seen, at, price, ratio, kind, tags, ye
   (1, '李雷 👩‍👩‍👧 𠮷', 'line\\nfeed\\ttab\\\\back "double" ''single'' \\0nul \\Z', '2024-02-29', '9999-12-31 23:59:59.999999',
    '2001-09-09 01:46:40', 12345678901234567890.0123456789, 1e-300, 'ä', 'x,y z', 2155),
   (18446744073709551600, '', '', '1000-01-01', NULL, '1970-01-01 10:00:01', NULL, -0.1, NULL, NULL, NULL);
-CREATE TABLE bytes (id INT PRIMARY KEY, data LONGBLOB, bits BIT(61), fixed BINARY(8), document JSON, place GEOMETRY NOT NULL, SPATIAL (place));
+CREATE TABLE bytes (id INT PRIMARY KEY, data LONGBLOB, bits BIT(61), fixed BINARY(8), document JSON, place GEOMETRY NOT NULL,
+  SPATIAL (place));
 INSERT INTO bytes VALUES
   (1, X'%(bytes)s', b'1010101', X'00FF00', '{"a": ["\\\\u0000", "😀", null]}', ST_GeomFromText('POLYGON((0 0, 0 5, 5 5, 0 0))')),
   (2, '', NULL, '', '[]', ST_GeomFromText('POINT(1.5 -2.5)')), (3, REPEAT(X'%(bytes)s', 45000), b'0', NULL, NULL, Point(0, 0));
@@ -36,7 +37,8 @@ SET foreign_key_checks = 1;
 CREATE TABLE keyless (word VARCHAR(9), number INT);
 INSERT INTO keyless VALUES ('same', 1), ('same', 1), (NULL, NULL);
 CREATE TABLE nothing (id INT);
-CREATE TABLE parts (id INT, day DATE) PARTITION BY RANGE (YEAR(day)) (PARTITION old VALUES LESS THAN (2020), PARTITION new VALUES LESS THAN MAXVALUE);
+CREATE TABLE parts (id INT, day DATE) PARTITION BY RANGE (YEAR(day))
+  (PARTITION old VALUES LESS THAN (2020), PARTITION new VALUES LESS THAN MAXVALUE);
 INSERT INTO parts VALUES (1, '2019-01-01'), (2, '2024-01-01');
 CREATE TABLE history (id INT PRIMARY KEY, word TEXT) WITH SYSTEM VERSIONING;
 INSERT INTO history VALUES (1, 'first'), (2, 'kept');
@@ -51,19 +53,21 @@ INSERT INTO `a ``table``. with 'all'; "of"` VALUES (1, 'é'), (2, '字');
 USE `-dashes`;
 CREATE TABLE `--t` (id INT PRIMARY KEY, word VARCHAR(20));
 INSERT INTO `--t` VALUES (1, 'a'), (2, 'A');
-""" % {"bytes": ALL_BYTES}
+""".replace("%(bytes)s", ALL_BYTES)
 
 PROGRAMS = """
 USE looma;
 DELIMITER ;;
 CREATE DEFINER=`looma`@`%` FUNCTION twice(n INT) RETURNS INT DETERMINISTIC RETURN n * 2;;
-CREATE PROCEDURE fill(IN n INT) COMMENT 'it''s ; here' BEGIN /* ;; */ DECLARE i INT DEFAULT 0; WHILE i < n DO SET i = i + 1; END WHILE; END;;
+CREATE PROCEDURE fill(IN n INT) COMMENT 'it''s ; here'
+  BEGIN /* ;; */ DECLARE i INT DEFAULT 0; WHILE i < n DO SET i = i + 1; END WHILE; END;;
 SET sql_mode = 'ANSI_QUOTES,PIPES_AS_CONCAT';;
 CREATE PROCEDURE "quoted name"() SELECT 'a' || 'b' AS "x y";;
 SET sql_mode = '';;
 CREATE TRIGGER second_of_people BEFORE INSERT ON people FOR EACH ROW SET NEW.name = CONCAT(NEW.name, '!');;
 CREATE TRIGGER a_first BEFORE INSERT ON people FOR EACH ROW PRECEDES second_of_people SET NEW.name = TRIM(NEW.name);;
-CREATE EVENT nightly ON SCHEDULE EVERY 1 DAY STARTS '2030-01-01 03:00:00' ON COMPLETION PRESERVE DISABLE COMMENT '清理' DO DELETE FROM nothing;;
+CREATE EVENT nightly ON SCHEDULE EVERY 1 DAY STARTS '2030-01-01 03:00:00' ON COMPLETION PRESERVE DISABLE
+  COMMENT '清理' DO DELETE FROM nothing;;
 CREATE EVENT often ON SCHEDULE EVERY 1 HOUR DO BEGIN DELETE FROM nothing; END;;
 DELIMITER ;
 CREATE DEFINER=`viewer`@`10.%%` SQL SECURITY DEFINER VIEW z_base AS SELECT id, name, looma.twice(length) AS doubled FROM people;
@@ -80,7 +84,7 @@ CREATE USER reader@'10.%' IDENTIFIED BY 'p\\'w\\\\d;' REQUIRE SSL WITH MAX_USER_
 CREATE USER 'über o''brien; `x`'@'10.0.0.0/255.0.0.0' IDENTIFIED BY 'q' ACCOUNT LOCK;
 CREATE USER two@'%' IDENTIFIED VIA mysql_native_password USING PASSWORD('y') OR unix_socket;
 CREATE USER renewed@localhost IDENTIFIED BY 'z' PASSWORD EXPIRE;
-CREATE USER ''@localhost;
+CREATE USER ''@'10.9.9.9';
 CREATE USER viewer@'10.%' IDENTIFIED BY 'v';
 GRANT SELECT (id, name, length) ON looma.people TO viewer@'10.%';
 GRANT EXECUTE ON *.* TO viewer@'10.%';

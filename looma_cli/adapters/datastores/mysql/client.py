@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from looma_cli.model.layer import Workload
 from looma_cli.model.protocols import Engine, Program
 
-MARK = "looma-backup"
+# One each: ending a program early ends all with its mark, and a session is needed longer than a dump that failed.
+SESSION, DUMP, LOAD = MARKS = ("looma-backup-session", "looma-backup-dump", "looma-backup-load")
 
 # The shell in the container reads the password, so that it is in no command line and in nothing that the engine records. MariaDB's
 # images from 11 on have its own program names only, MySQL's the old ones only.
@@ -30,16 +31,16 @@ class Client:
     user: str
     password_file: str
 
-    def query(self, mark: str = MARK) -> AbstractContextManager[Program]:
+    def query(self, mark: str = SESSION) -> AbstractContextManager[Program]:
         """Takes statements, gives rows as they come; ends at the first error with exit code 1."""
         return self._open(("mariadb", "mysql"), ["--batch", "--unbuffered", "--skip-column-names", "--skip-reconnect"], mark)
 
     def load(self) -> AbstractContextManager[Program]:
         """Takes a dump. Binary mode also turns off the client's own commands, a shell among them."""
-        return self._open(("mariadb", "mysql"), ["--batch", "--binary-mode", "--skip-reconnect"], MARK)
+        return self._open(("mariadb", "mysql"), ["--batch", "--binary-mode", "--skip-reconnect"], LOAD)
 
     def dump(self, options: Sequence[str]) -> AbstractContextManager[Program]:
-        return self._open(("mariadb-dump", "mysqldump"), options, MARK)
+        return self._open(("mariadb-dump", "mysqldump"), options, DUMP)
 
     def _open(self, names: tuple[str, str], options: Sequence[str], mark: str) -> AbstractContextManager[Program]:
         command = ["sh", "-c", _RUN, "sh", self.password_file, *names, f"--user={self.user}", *_COMMON, *options]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 
 from looma_cli.adapters.datastores.mysql.accounts import account_part, accounts
-from looma_cli.adapters.datastores.mysql.client import MARK, Client
+from looma_cli.adapters.datastores.mysql.client import MARKS, Client
 from looma_cli.adapters.datastores.mysql.definitions import definitions
 from looma_cli.adapters.datastores.mysql.fingerprint import begin_snapshot, sequence_parts, table_parts
 from looma_cli.adapters.datastores.mysql.inventory import inventory
@@ -34,6 +34,7 @@ class MysqlDatastore:
     """Implements ``Datastore``. ``settings``: ``user`` (root) and ``password_file``, a path in the container."""
 
     driver = "mysql"
+    holds_writers = True
 
     def __init__(self, engine: Engine, workload: Workload, settings: Mapping[str, str]) -> None:
         self.name = workload.component
@@ -72,7 +73,8 @@ class MysqlDatastore:
 
     def abandon(self) -> None:
         """The server drops the locks and the transaction of a client that is gone."""
-        self._engine.end_programs(self._workload, MARK)
+        for mark in MARKS:
+            self._engine.end_programs(self._workload, mark)
 
 
 def _information(session: Session) -> StoreInformation:

@@ -18,6 +18,21 @@ _HEAD_BYTES = 64 << 10
 _TAIL_BYTES = 256
 
 
+class End:
+    """Remembers the last bytes that passed by: whether they say that the dump is complete."""
+
+    def __init__(self) -> None:
+        self._tail = b""
+
+    def seen(self, piece: bytes) -> bytes:
+        self._tail = (self._tail + piece[-_TAIL_BYTES:])[-_TAIL_BYTES:]
+        return piece
+
+    @property
+    def complete(self) -> bool:
+        return bool(_COMPLETE.search(self._tail))
+
+
 class Dump:
     """Entered into ``stack``, which ends it. Raises BackupFailed."""
 
@@ -47,13 +62,12 @@ class Dump:
 
     def pieces(self) -> Iterator[bytes]:
         """Once. Its end is reached only when mysqldump has said that it has done all, and ended well."""
-        piece, self._head, tail = self._head, b"", b""
-        while piece:
-            tail = (tail + piece)[-_TAIL_BYTES:]
-            yield piece
-            piece = self._program.read()
+        end = End()
+        yield end.seen(self._head)
+        while piece := self._program.read():
+            yield end.seen(piece)
         code = self._program.finish()
-        if code or not _COMPLETE.search(tail):
+        if code or not end.complete:
             raise self._ended_early(code)
 
     def _ended_early(self, code: int) -> BackupFailed:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
-from looma_cli.adapters.datastores.mysql.client import MARK, Client
+from looma_cli.adapters.datastores.mysql.client import SESSION, Client
 from looma_cli.adapters.datastores.mysql.text import Row, row
 from looma_cli.errors import BackupFailed, CommandFailed, LoomaError, NotAllowed, NotFound
 from looma_cli.model.protocols import Program
@@ -92,7 +92,7 @@ def last_words(program: Program) -> str:
 
 
 @contextmanager
-def opened(client: Client, *, idle_seconds: int, mark: str = MARK) -> Iterator[Session]:
+def opened(client: Client, *, idle_seconds: int, mark: str = SESSION) -> Iterator[Session]:
     """A session of known settings; the server ends it when nothing comes for ``idle_seconds``, with all it holds.
 
     Raises BackupFailed, also when the container does not run.
