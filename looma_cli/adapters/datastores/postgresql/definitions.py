@@ -23,7 +23,7 @@ _CAST = re.compile(
     rb"::(?:character varying|double precision|bit varying|time(?:stamp)?(?:\(\d\))? with(?:out)? time zone|"
     rb'(?:"(?:[^"]|"")*"|\w+)(?:\.(?:"(?:[^"]|"")*"|\w+))?)(?:\(\d+(?:, ?\d+)?\))?(?:\[\])*'
 )
-_BRACKETS = bytes.maketrans(b"()", b"  ")
+_LAYOUT = b"() \t\r"
 
 
 class Definitions:
@@ -62,7 +62,7 @@ class Definitions:
 
 
 def _canonical(type: bytes, lines: list[bytes]) -> bytes:
-    plain = [b" ".join(_CAST.sub(b"", line).translate(_BRACKETS).split()).rstrip(b",") for line in lines]
+    plain = [_CAST.sub(b"", line).translate(None, _LAYOUT).rstrip(b",") for line in lines]
     return b"\n".join(sorted(plain) if type in _UNORDERED else plain)
 
 

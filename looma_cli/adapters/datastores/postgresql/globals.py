@@ -51,7 +51,7 @@ SELECT 3, coalesce((SELECT min(l.level) FROM levels l WHERE l.roleid = m.roleid 
                 to_jsonb(m) ->> 'inherit_option', to_jsonb(m) ->> 'set_option')
             WHEN m.admin_option THEN ' WITH ADMIN OPTION' END,
         (SELECT format(' GRANTED BY %I', g.rolname) FROM pg_authid g WHERE g.oid = m.grantor))
-FROM pg_auth_members m
+FROM pg_auth_members m WHERE pg_get_userbyid(m.member) !~ '^pg_'
 UNION ALL
 SELECT 4, 0, format('GRANT %s ON PARAMETER %I TO %s%s;', privilege_type, parname,
     CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END,

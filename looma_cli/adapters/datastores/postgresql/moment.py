@@ -1,4 +1,8 @@
-"""A moment of a PostgreSQL server: the snapshots of its databases, and the programs that dump them."""
+"""A moment of a PostgreSQL server: the snapshots of its databases, and the programs that dump them.
+
+Each dump locks the tables a second time. It must come to that before somebody who waits to alter one stands between our lock and its
+own; so the first ones start as soon as writers have been let go, and then wait for their reader.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +19,7 @@ from looma_cli.errors import BackupFailed
 from looma_cli.model.backup import Fingerprint
 from looma_cli.model.protocols import Program
 
-# Each dump locks the tables a second time. It must come to that before somebody who waits to alter one stands between our lock and
-# its own, so the first ones start at once and then wait for their reader; each takes some 20 MiB of the server's container.
-STARTED_AT_ONCE = 8
+STARTED_AT_ONCE = 8  # databases; each takes some 40 MiB of the server's container
 
 
 class PostgresqlMoment:
@@ -26,13 +28,23 @@ class PostgresqlMoment:
     def __init__(self, access: Access, taken: list[Snapshot], programs: ExitStack) -> None:
         self._access = access
         self._snapshots = {one.database: one for one in taken}
-        self._started = _started(access, taken, programs)
+        self._programs = programs
+        self._started: dict[tuple[str, ...], Program] = {}
+        self._released = False
         self._statements = read_globals(taken[0].session)
         self.position: Mapping[str, str] = taken[0].session.rows(POSITION)[0]
         self.streams: tuple[str, ...] = (GLOBALS, *(stream_name(one.database) for one in taken))
 
     def release(self) -> None:
-        """Nobody waits."""
+        """Nobody waits for this one, but others are let go now: time to start what takes its time."""
+        if not self._released:
+            self._released = True
+            for command in self._lockers():
+                self._started[tuple(command)] = self._programs.enter_context(self._access.program(command, DUMP))
+
+    def _lockers(self) -> list[list[str]]:
+        snapshots = [one for one in self._snapshots.values() if one.has_tables][:STARTED_AT_ONCE]
+        return [command for one in snapshots for command in (archive_command(one), definitions_command(one))]
 
     def fingerprint(self) -> Fingerprint:
         return fingerprint(self._snapshots.values(), self._statements, lambda one: self._running(one, definitions_command(one)))
@@ -56,12 +68,6 @@ class PostgresqlMoment:
             return
         with self._access.program(command, DUMP) as program:
             yield program
-
-
-def _started(access: Access, taken: list[Snapshot], programs: ExitStack) -> dict[tuple[str, ...], Program]:
-    lockers = [one for one in taken if one.has_tables][:STARTED_AT_ONCE]
-    commands = [command for one in lockers for command in (archive_command(one), definitions_command(one))]
-    return {tuple(command): programs.enter_context(access.program(command, DUMP)) for command in commands}
 
 
 @contextmanager

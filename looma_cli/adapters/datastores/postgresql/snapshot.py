@@ -61,12 +61,12 @@ def snapshots(access: Access) -> Iterator[list[Snapshot]]:
 
 
 def _take(access: Access, sessions: ExitStack) -> list[Snapshot]:
-    names = _databases(access)
-    opened = {name: sessions.enter_context(access.session(name)) for name in names}
-    for session in opened.values():
-        session.send(_BEGIN)
-    begun = {name: session.answer() for name, session in opened.items()}
-    taken = [_snapshot(name, opened[name], found) for name, found in begun.items()]
+    names, opened = _first(access, sessions)
+    opened |= {name: sessions.enter_context(access.session(name)) for name in names if name not in opened}
+    for name in names:
+        opened[name].send(_BEGIN)
+    begun = {name: opened[name].answer() for name in names}
+    taken = [_snapshot(name, opened[name], begun[name]) for name in names]
     if _names(taken[0].session.rows(DATABASES)) != names:
         raise BackupFailed(f"{access.workload.component}: databases were made or dropped while a snapshot was taken", "run it again")
     return taken
@@ -80,14 +80,21 @@ def _snapshot(name: str, session: Session, found: Sequence[Row]) -> Snapshot:
     return Snapshot(name, session, found[0]["id"], found[1]["tables"], tuple(session.answer()))
 
 
-def _databases(access: Access) -> list[str]:
+def _first(access: Access, sessions: ExitStack) -> tuple[list[str], dict[str, Session]]:
+    """The names of all databases, and the session that told them, unless that is in the mould of new ones: nobody could use it."""
     errors: list[BackupFailed] = []
     for database in dict.fromkeys((access.database, *FALLBACKS)):
-        try:
-            with access.session(database) as session:
-                return _open_ones(access, session.rows(DATABASES))
-        except BackupFailed as error:
-            errors.append(error)
+        with ExitStack() as one:
+            try:
+                session = one.enter_context(access.session(database))
+                names = _open_ones(access, session.rows(DATABASES))
+            except BackupFailed as error:
+                errors.append(error)
+                continue
+            if database not in names:
+                return names, {}
+            sessions.push(one.pop_all())
+            return names, {database: session}
     raise errors[0]
 
 
