@@ -57,7 +57,7 @@ def program(command: list[str], log: Path, **options: object) -> Iterator[subpro
     finally:
         process.terminate()
         try:
-            process.wait(20)
+            process.wait(2)  # SeaweedFS would take half a minute
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -157,7 +157,8 @@ def test_a_policy_keeps_what_restic_says_it_keeps(repository: Repository) -> Non
 
 
 @pytest.mark.parametrize(
-    ("size", "error"), [(0, RuntimeError("it did not begin")), (100, KeyboardInterrupt()), (3 * MEBIBYTE, RuntimeError("it ended too early"))]
+    ("size", "error"),
+    [(0, RuntimeError("it did not begin")), (100, KeyboardInterrupt()), (3 * MEBIBYTE, RuntimeError("it ended too early"))],
 )
 def test_when_the_bytes_end_in_an_error_no_snapshot_is_made(repository: Repository, size: int, error: BaseException) -> None:
     def breaking() -> Iterator[bytes]:

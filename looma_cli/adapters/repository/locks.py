@@ -34,11 +34,11 @@ def remove_dead(run: RunRestic) -> None:
     dead = [lock for lock in locks if _is_dead(lock)]
     if not dead:
         return
-    if not any(_is_strangers(lock) for lock in locks):
+    if not any(_misleads(lock) for lock in locks):
         run("unlock")
     elif len(dead) == len(locks):
         run("unlock", "--remove-all")
-    # else they stay for half an hour: restic cannot remove some of them without a signal to the stranger
+    # else they stay for half an hour: restic cannot remove one of several without a signal to the stranger
 
 
 def _locks(run: RunRestic) -> list[Mapping[str, Any]]:
@@ -59,21 +59,20 @@ def _is_old(lock: Mapping[str, Any]) -> bool:
     return datetime.now(UTC) - datetime.fromisoformat(lock["time"]) > STALE
 
 
-def _is_strangers(lock: Mapping[str, Any]) -> bool:
-    """Whether restic would send a signal to a process that is no restic."""
+def _misleads(lock: Mapping[str, Any]) -> bool:
+    """Whether restic would send a signal to a process that is no restic, or is one that has ended and waits for its parent."""
     return lock["hostname"] == socket.gethostname() and not _is_old(lock) and _name(lock["pid"]) not in (None, "restic")
 
 
 def _is_restic(pid: int) -> bool:
-    """A zombie has ended; a process that /proc hides may well be one."""
     return _name(pid) == "restic"
 
 
 def _name(pid: int) -> str | None:
-    """None where no process has that pid."""
+    """Of a process that runs, empty for one that has ended and waits for its parent; None where no process has that pid."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
     before, _, after = state.rpartition(")")
-    return None if after.split()[0] in "ZXx" else before.partition("(")[2]
+    return "" if after.split()[0] in "ZXx" else before.partition("(")[2]

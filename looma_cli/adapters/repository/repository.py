@@ -16,6 +16,7 @@ from looma_cli.adapters.repository.failures import failure
 from looma_cli.adapters.repository.location import Location, parse
 from looma_cli.adapters.repository.locks import remove_dead
 from looma_cli.adapters.repository.program import Restic, Running
+from looma_cli.adapters.repository.remains import remove_unfinished
 from looma_cli.adapters.repository.streams import Input, Replay
 from looma_cli.errors import BackupFailed, NotFound, RepositoryDamaged, RepositoryLocked
 from looma_cli.model.backup import RepositorySnapshot, Retention, SavedStream
@@ -76,7 +77,10 @@ class ResticRepository:
                 raise failure(outcome, self.location)
 
     def unlock(self) -> None:
+        """Of what killed processes left, unfinished packs in a directory go too."""
         remove_dead(self._run)
+        if self._place.directory is not None:
+            remove_unfinished(self._place.directory)
 
     def check(self, *, read_data: bool = False) -> None:
         try:
