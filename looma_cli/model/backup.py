@@ -19,7 +19,7 @@ class FingerprintPart:
     """One table, key space or list of definitions: ``rows`` and a ``checksum`` that does not depend on the order of rows.
 
     ``expires_at``: from then on the store itself may drop rows of it (keys with a time to live), so it is not compared any more.
-    ``at_least``: ``rows`` may have grown when the dump was made (sequences, which no snapshot covers); the checksum must still be equal.
+    ``definition``: it counts tables, views, accounts, … and no rows. ``at_least``: ``rows`` may have grown when the dump was made (sequences, which no snapshot covers); the checksum must still be equal.
     """
 
     name: str
@@ -27,6 +27,7 @@ class FingerprintPart:
     checksum: str
     expires_at: datetime | None = None
     at_least: bool = False
+    definition: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Fingerprint:
 
     @property
     def rows(self) -> int:
-        return sum(part.rows for part in self.parts if not part.at_least)
+        return sum(part.rows for part in self.parts if not part.at_least and not part.definition)
 
     @property
     def digest(self) -> str:

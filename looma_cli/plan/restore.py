@@ -19,6 +19,7 @@ from looma_cli.plan.lifecycle import require
 from looma_cli.plan.observation import HostObservation, Limits
 from looma_cli.plan.ports import choose_ports, wanted_ports
 from looma_cli.plan.subnets import choose_subnets
+from looma_cli.steps.backups import AdoptBackups
 from looma_cli.steps.datastores import AwaitStores
 from looma_cli.steps.generations import (
     AdoptSecrets,
@@ -209,9 +210,11 @@ def plan_restore_as(
     sealed: Mapping[str, str],
     certificate: Certificate | None,
     override: str | None,
+    adopt: bool = False,
     **images: Any,
 ) -> Plan:
-    """A tenant of its own from a set: as a create, with the data brought in before its services start. Raises as ``plan_create``."""
+    """A tenant of its own from a set: as a create, with the data brought in before its services start. ``adopt``: the repository's other
+    sets are written down in the state too. Raises as ``plan_create``."""
     plan = plan_create(request, edition, seen, held, limits, certificate=certificate, **images)
     tenant = LayerReference(request.name, "data", 1)
     host = seen.host.name
@@ -228,6 +231,8 @@ def plan_restore_as(
     before_health = next(i for i, step in enumerate(steps) if step.name == AwaitHealthy.name)
     steps[before_health:before_health] = filled
     steps[1:1] = adopted
-    more = len(filled) + len(adopted)
+    if adopt:
+        steps.insert(-1, AdoptBackups(request.name, manifest.backup.location).planned("the state knows them not"))
+    more = len(steps) - len(plan.steps)
     changes = [*plan.changes, *(f"~ {store} from backup {manifest.backup.id}" for store in stores)]
     return replace(plan, kind="backup.restore", steps=tuple(steps), pivot=plan.pivot + more, changes=tuple(changes))

@@ -16,7 +16,7 @@ from looma_cli.model.world import World
 from looma_cli.steps.base import Progress, StateStep, WorldStep
 from looma_cli.steps.datastores import containers_of, stored_components
 from looma_cli.steps.saving import Saving
-from looma_cli.steps.sets import MANIFEST, MANIFEST_FILE, is_complete, manifest_bytes, read_set, set_snapshots
+from looma_cli.steps.sets import MANIFEST, MANIFEST_FILE, is_complete, manifest_bytes, read_manifest, read_set, set_snapshots
 
 
 @dataclass(frozen=True)
@@ -171,6 +171,28 @@ class RecordBackup(WorldStep):
             with world.store.write() as state:
                 state.remove_backup(self.backup)
         return ""
+
+
+@dataclass(frozen=True)
+class AdoptBackups(WorldStep):
+    """Write down all complete sets that a repository has: the state that knew them may be lost."""
+
+    name = "adopt-backups"
+    tenant: str
+    location: str
+
+    def title(self) -> str:
+        return "Take over the repository's backups"
+
+    def do(self, world: World, progress: Progress) -> str:
+        repository = world.repository(self.location)
+        found = [read_manifest(repository, snapshot).backup for snapshot in repository.snapshots({"part": MANIFEST})]
+        with world.store.write() as state:
+            known = {backup.id for backup in state.backups()}
+            for backup in found:
+                if backup.id not in known:
+                    state.save_backup(backup)
+        return f"{len(found)} sets"
 
 
 @dataclass(frozen=True)

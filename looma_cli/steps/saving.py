@@ -93,8 +93,11 @@ class Saving:
     def _dump(self, name: str, moment: Moment) -> tuple[SavedStream, ...]:
         saved = []
         for index, stream in enumerate(moment.streams):
-            with moment.dump(stream) as chunks:
-                one = self._repository.save(f"{name}-{index}", {**self._tags, "part": name}, self._counted(name, chunks), self.at)
+            try:
+                with moment.dump(stream) as chunks:
+                    one = self._repository.save(f"{name}-{index}", {**self._tags, "part": name}, self._counted(name, chunks), self.at)
+            except BackupFailed as error:
+                raise type(error)(f"{name}, {stream}: {error.message}", error.hint) from error
             saved.append(replace(one, stream=stream))
         return tuple(saved)
 

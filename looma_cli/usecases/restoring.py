@@ -147,6 +147,7 @@ class RestoreUseCases:
                     sealed=sealed,
                     certificate=certificate,
                     override=manifest.files.get("override.yaml"),
+                    adopt=request.location is not None,
                     images=images,
                     registry=self._context.registry,
                     edge_image=self._context.edge_image(images),

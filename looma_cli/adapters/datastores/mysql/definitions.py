@@ -31,7 +31,7 @@ def definitions(session: Session, inventory: Inventory) -> list[FingerprintPart]
 def part(name: str, texts: Iterable[Sequence[str]]) -> FingerprintPart:
     """Definitions as one part: how many, and a hash that does not depend on their order."""
     lines = sorted("\0".join(text).encode("utf-8", errors="surrogateescape") for text in texts)
-    return FingerprintPart(name, len(lines), hashlib.sha256(b"\n\0".join(lines)).hexdigest()[:16])
+    return FingerprintPart(name, len(lines), hashlib.sha256(b"\n\0".join(lines)).hexdigest()[:16], definition=True)
 
 
 def _defaults(session: Session, inventory: Inventory) -> list[FingerprintPart]:

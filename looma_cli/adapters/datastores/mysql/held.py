@@ -17,13 +17,13 @@ TRIES, TRY_SECONDS, PAUSE_SECONDS = 10, 1, 0.5
 _LOCK_WAIT_TIMEOUT = "ERROR 1205 "
 
 
-def writes_held(client: Client, stack: ExitStack) -> Session:
+def writes_held(client: Client, stack: ExitStack, tries: int = TRIES) -> Session:
     """A session with the global read lock, entered into ``stack``.
 
     Statements that change something are waited for; behind the lock's request all others wait too, so it is asked for shortly, several
     times. Queries do not matter. Raises BackupFailed where a statement runs for too long.
     """
-    for attempt in range(TRIES):
+    for attempt in range(tries):
         time.sleep(PAUSE_SECONDS * bool(attempt))
         with ExitStack() as trial:
             session = trial.enter_context(opened(client, idle_seconds=HELD_SECONDS))

@@ -56,7 +56,7 @@ class Definitions:
         self._close()
         self._type = b""
         return [
-            FingerprintPart(f"definitions {database} {type.decode().lower()}", count, f"{self._sums[type] % (1 << 64):016x}")
+            FingerprintPart(f"definitions {database} {type.decode().lower()}", count, f"{self._sums[type] % (1 << 64):016x}", definition=True)
             for type, count in self._counts.items()
         ]
 

@@ -67,7 +67,7 @@ def _large_objects(snapshot: Snapshot) -> FingerprintPart:
 
 def _populated(snapshot: Snapshot) -> FingerprintPart:
     names = [row["name"] for row in snapshot.session.rows(POPULATED_VIEWS)]
-    return FingerprintPart(f"materialized views {snapshot.database}", len(names), _digest("\n".join(names)))
+    return FingerprintPart(f"materialized views {snapshot.database}", len(names), _digest("\n".join(names)), definition=True)
 
 
 def _digest(text: str) -> str:

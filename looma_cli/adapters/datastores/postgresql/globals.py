@@ -74,4 +74,4 @@ def script(statements: list[str]) -> bytes:
 
 
 def roles_part(statements: list[str]) -> FingerprintPart:
-    return FingerprintPart("roles", len(statements), hashlib.sha256("\n".join(statements).encode()).hexdigest()[:16])
+    return FingerprintPart("roles", len(statements), hashlib.sha256("\n".join(statements).encode()).hexdigest()[:16], definition=True)

@@ -70,7 +70,7 @@ class Reader:
         libraries = self._session.call("FUNCTION", "LIST", "WITHCODE")
         codes = sorted(bytes(library[library.index(b"library_code") + 1]) for library in libraries)
         digest = hashlib.sha256(b"\0".join(codes)).hexdigest()
-        return [FingerprintPart("functions", len(codes), digest)] if codes else []
+        return [FingerprintPart("functions", len(codes), digest, definition=True)] if codes else []
 
     def _parts(self, database: int, bounds: Sequence[int]) -> list[FingerprintPart]:
         self._session.call("SELECT", database)
