@@ -19,7 +19,8 @@ class FingerprintPart:
     """One table, key space or list of definitions: ``rows`` and a ``checksum`` that does not depend on the order of rows.
 
     ``expires_at``: from then on the store itself may drop rows of it (keys with a time to live), so it is not compared any more.
-    ``definition``: it counts tables, views, accounts, … and no rows. ``at_least``: ``rows`` may have grown when the dump was made (sequences, which no snapshot covers); the checksum must still be equal.
+    ``definition``: it counts tables, views, accounts, … and no rows. ``at_least``: ``rows`` may have grown when the dump was made
+    (sequences, which no snapshot covers); the checksum must still be equal.
     """
 
     name: str

@@ -56,9 +56,12 @@ class Definitions:
         self._close()
         self._type = b""
         return [
-            FingerprintPart(f"definitions {database} {type.decode().lower()}", count, f"{self._sums[type] % (1 << 64):016x}", definition=True)
+            FingerprintPart(f"definitions {database} {type.decode().lower()}", count, self._checksum(type), definition=True)
             for type, count in self._counts.items()
         ]
+
+    def _checksum(self, type: bytes) -> str:
+        return f"{self._sums[type] % (1 << 64):016x}"
 
 
 def _canonical(type: bytes, lines: list[bytes]) -> bytes:
