@@ -45,6 +45,7 @@ check: install ## style, import layers, shell scripts
 	@$(BIN)/lint-imports --no-cache
 
 test: check images ## every check and test; never skips for want of an engine
+	@sh looma_cli/setup/engine.sh --tests
 	@$(BIN)/python -m pytest
 
 test-crash: install ## every crash boundary of every verb, not a sample

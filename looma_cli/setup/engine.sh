@@ -1,7 +1,8 @@
 #!/bin/sh
-# engine.sh [--images] [--check]: make sure that a Docker engine, compose v2 and buildx answer.
+# engine.sh [--images] [--tests] [--check]: make sure that a Docker engine, compose v2 and buildx answer, and restic is there.
 #
 #   --images   also what building the local image set needs (mmdebstrap)
+#   --tests    also what only the tests need (restic for certain, and sshd)
 #   --check    only say what is there or missing; install and start nothing
 #   ENGINE=no  the same as --check
 #
@@ -18,6 +19,7 @@ ENGINE_PID=/var/run/docker.pid
 ENGINE_PACKAGES="docker.io docker-cli docker-compose docker-buildx"
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 images=no
+tests=no
 change=yes
 scratch=$(mktemp -d)
 
@@ -296,6 +298,31 @@ ensure_image_tools() {
     logged "installing mmdebstrap" install_packages mmdebstrap
 }
 
+# --- backups ----------------------------------------------------------------------------------------------------------
+
+# Everything but backups works without it, so that its lack fails nothing but the tests.
+ensure_restic() {
+    ! have restic || return 0
+    if is_debian && is_root && [ "$change" = yes ]; then
+        say "installing restic, for backups"
+        has_candidate restic || refresh_package_lists
+        ! install_packages restic >>"$SETUP_LOG" 2>&1 || return 0
+    fi
+    [ "$tests" = no ] || fail "the tests need restic" "run as root: apt-get install restic"
+    say "restic is missing, and without it no backup can be taken; as root: apt-get install restic"
+}
+
+# Debian's package also starts a server for everybody, at once and at every boot, where systemd runs: not without being asked.
+ensure_sshd() {
+    ! have sshd || return 0
+    if ! is_debian || ! is_root || [ "$change" = no ] || [ -d /run/systemd/system ]; then
+        fail "the tests need sshd, which they start for themselves" "run as root: apt-get install openssh-server (with systemd it starts one for everybody, too)"
+    fi
+    say "installing openssh-server, for the tests of SFTP repositories"
+    has_candidate openssh-server || refresh_package_lists
+    logged "installing openssh-server" install_packages openssh-server
+}
+
 # --- main -------------------------------------------------------------------------------------------------------------
 
 trap 'rm -rf "$scratch"' EXIT
@@ -303,8 +330,9 @@ trap 'exit 1' HUP INT TERM
 for argument in "$@"; do
     case $argument in
         --images) images=yes ;;
+        --tests) tests=yes ;;
         --check) change=no ;;
-        *) echo "usage: engine.sh [--images] [--check]" >&2; exit 2 ;;
+        *) echo "usage: engine.sh [--images] [--tests] [--check]" >&2; exit 2 ;;
     esac
 done
 [ "${ENGINE:-}" != no ] || change=no
@@ -321,4 +349,6 @@ fi
 ensure_engine
 ensure_plugins
 [ "$images" = no ] || ensure_image_tools
+ensure_restic
+[ "$tests" = no ] || ensure_sshd
 say "engine $(engine_version), compose $(compose_version), buildx $(buildx_version)"

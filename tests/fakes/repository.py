@@ -8,7 +8,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from looma_cli.errors import (
@@ -61,6 +61,14 @@ class FakePlaces:
 
     def __getitem__(self, location: str) -> FakePlace:
         return self._places.setdefault(location, FakePlace())
+
+    def copy(self) -> FakePlaces:
+        """The same repositories once more."""
+        other = FakePlaces()
+        for location, place in self._places.items():
+            stored, pieces = dict(place.stored), set(place.pieces)
+            other._places[location] = replace(place, stored=stored, pieces=pieces, changing=threading.Lock())
+        return other
 
 
 class FakeRepository:
@@ -142,7 +150,7 @@ class FakeRepository:
 
     def kept(self, retention: Retention, tags: Mapping[str, str]) -> list[str]:
         """restic's rules (manual, "Removing snapshots according to a policy"): newest first, one for each hour, day or week that has
-        any, as many as asked for; ``within`` counts back from the newest."""
+        any, as many as asked for; ``within`` counts back from the newest. (Since 0.16 the oldest stays too while there are fewer.)"""
         newest_first = self.snapshots(tags)[::-1]
         if retention == Retention() or not newest_first:
             return [snapshot.id for snapshot in newest_first]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -25,8 +26,11 @@ class Machine:
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        self.path = "/usr/bin:/bin"
         (home / "docker").write_text(DOCKER.format(home=home))
-        (home / "docker").chmod(0o755)
+        (home / "restic").write_text("#!/bin/sh\n")
+        for name in ("docker", "restic"):
+            (home / name).chmod(0o755)
         self.has(engine="26.1.5\n", compose="2.26.1-4\n", buildx="github.com/docker/buildx v0.13.1 abc\n")
 
     def has(self, **answers: str | None) -> None:
@@ -37,7 +41,7 @@ class Machine:
                 (self.home / name).write_text(answer)
 
     def run(self, *arguments: str, **environment: str) -> tuple[int, list[str]]:
-        variables = {"PATH": f"{self.home}:/usr/bin:/bin", "HOME": str(self.home), "LOOMA_SETUP_LOG": str(self.home / "log"), **environment}
+        variables = {"PATH": f"{self.home}:{self.path}", "HOME": str(self.home), "LOOMA_SETUP_LOG": str(self.home / "log"), **environment}
         answer = subprocess.run(["sh", str(SCRIPT), *arguments], env=variables, capture_output=True, text=True, timeout=60, check=False)
         return answer.returncode, (answer.stdout + answer.stderr).splitlines()
 
@@ -90,5 +94,28 @@ def test_a_missing_plugin_is_named(machine: Machine, missing: dict[str, str | No
     )
 
 
+@pytest.fixture
+def bare(machine: Machine, tmp_path: Path) -> Machine:
+    """One whose own folders have neither restic nor sshd, wherever this test runs."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("sh", "timeout", "sed", "grep", "tr", "mktemp", "rm", "id", "cat", "flock", "tail"):
+        (tools / name).symlink_to(shutil.which(name) or name)
+    (machine.home / "restic").unlink()
+    machine.path = str(tools)
+    return machine
+
+
+@pytest.mark.parametrize("arguments", [("--check",), ()])
+def test_without_restic_all_but_backups_works(bare: Machine, arguments: tuple[str, ...]) -> None:
+    code, lines = bare.run(*arguments, ENGINE="no")
+    assert code == 0
+    assert lines[0] == "engine: restic is missing, and without it no backup can be taken; as root: apt-get install restic"
+
+
+def test_the_tests_do_not_do_without(bare: Machine) -> None:
+    assert bare.run("--tests", ENGINE="no") == (7, ["engine: the tests need restic", "hint: run as root: apt-get install restic"])
+
+
 def test_an_unknown_option_is_a_usage_error(machine: Machine) -> None:
-    assert machine.run("--frob") == (2, ["usage: engine.sh [--images] [--check]"])
+    assert machine.run("--frob") == (2, ["usage: engine.sh [--images] [--tests] [--check]"])

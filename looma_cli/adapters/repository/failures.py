@@ -28,11 +28,9 @@ NO_REPOSITORY, LOCKED, WRONG_PASSWORD = 10, 11, 12
 _PASSPHRASE = r"wrong password or no key found|Resolving password failed|empty password|password file"
 _LOCKED = r"already locked"
 _FULL = r"no space left on device|quota exceeded|file too large|StorageFull|disk full|sftp: .*Failure"
-_NO_REPOSITORY = (
-    r"unable to open config file.*(no such file or directory|file does not exist|specified (key|bucket) does not exist|NoSuch(Key|Bucket))"
-    r"|repository does not exist"
-)
-_NO_SNAPSHOT = r"no matching ID found|not found in snapshot|no snapshot found|cannot list snapshot"
+_GONE = r"(no such file or directory|file does not exist|specified (key|bucket) does not exist|NoSuch(Key|Bucket))"
+_NO_REPOSITORY = rf"unable to open config file.*{_GONE}|repository does not exist"
+_NO_SNAPSHOT = rf"no matching ID found|not found in snapshot|no snapshot found|failed to load snapshot.*{_GONE}"
 _UNREACHABLE = (
     r"connection refused|connection reset|connection closed|connection lost|no route to host|network is unreachable|no such host"
     r"|could not resolve|host key verification failed|unable to start the sftp session|ssh command exited|i/o timeout|timed out"

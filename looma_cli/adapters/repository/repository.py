@@ -108,7 +108,8 @@ class ResticRepository:
     def save(self, name: str, tags: Mapping[str, str], chunks: Iterable[bytes], at: datetime) -> SavedStream:
         """``at`` is kept in whole seconds; a stream without a byte is none (BackupFailed). ``stored_bytes`` is what was added after
         compression, as restic counts it."""
-        options = [f"--stdin-filename={name}", "--host", snapshots.HOST, *snapshots.tag_options(tags), *snapshots.at_option(at)]
+        file = f"--stdin-filename={snapshots.file_name(name)}"
+        options = [file, "--host", snapshots.HOST, *snapshots.tag_options(tags), *snapshots.at_option(at)]
         replay = Replay(chunks)
         arguments = ["backup", "--stdin", "--json", "-vv", *options]
         return self._waiting(lambda: self._save(name, arguments, replay), may_wait=lambda: replay.whole)
@@ -162,7 +163,7 @@ class ResticRepository:
 
     def _begin(self, snapshot: str, name: str) -> tuple[Running, bytes]:
         """restic dumps, and its first piece: a failure to begin is known here."""
-        running = self._restic.start(["dump", "--", snapshot, f"/{name}"])
+        running = self._restic.start(["dump", "--", snapshot, f"/{snapshots.file_name(name)}"])
         try:
             first = running.read()
             if not first:

@@ -20,6 +20,11 @@ def encoded(tags: Mapping[str, str]) -> str:
     return ",".join(f"{quote(name, safe=_PLAIN)}={quote(value, safe=_PLAIN)}" for name, value in sorted(tags.items()))
 
 
+def file_name(name: str) -> str:
+    """A stream's name as a file's in the root of its snapshot: restic 0.18 takes no folders from --stdin-filename."""
+    return name.replace("%", "%25").replace("/", "%2F")
+
+
 def tag_options(tags: Mapping[str, str] | None) -> list[str]:
     return ["--tag", encoded(tags)] if tags else []
 
@@ -45,7 +50,7 @@ def _snapshot(found: Mapping[str, Any]) -> RepositorySnapshot:
     path = (found.get("paths") or [""])[0]
     at = datetime.fromisoformat(found["time"]).astimezone(UTC).replace(microsecond=0)
     tags = dict(_tag(tag) for tag in found.get("tags") or [])
-    return RepositorySnapshot(found["id"], path.removeprefix("/"), at, tags)
+    return RepositorySnapshot(found["id"], unquote(path.removeprefix("/")), at, tags)
 
 
 def _tag(tag: str) -> tuple[str, str]:
