@@ -28,6 +28,21 @@ def operations(incomplete: str) -> list[str]:
     return _column("SELECT id FROM operations WHERE id LIKE ? ESCAPE '\\' ORDER BY started_at DESC LIMIT 50", incomplete)
 
 
+def backups(incomplete: str) -> list[str]:
+    """Ids of the latest backups, straight from looma.db."""
+    return _column("SELECT id FROM backups WHERE id LIKE ? ESCAPE '\\' ORDER BY created_at DESC LIMIT 50", incomplete)
+
+
+def backed_up(incomplete: str) -> list[str]:
+    """Names of tenants, and of those that are gone and have left backups."""
+    left = _column("SELECT DISTINCT tenant FROM backups WHERE tenant LIKE ? ESCAPE '\\' ORDER BY tenant LIMIT 200", incomplete)
+    return sorted({*tenants(incomplete), *left})
+
+
+def backups_and_tenants(incomplete: str) -> list[str]:
+    return [*backups(incomplete), *backed_up(incomplete)]
+
+
 def editions(incomplete: str) -> list[str]:
     """Names of manifests, from their file names."""
     from looma_cli.settings import data_directory

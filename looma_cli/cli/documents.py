@@ -58,6 +58,7 @@ def tenant(noun: Any) -> Document:
         "ports": [_stack_port(port) for port in noun.ports if port.layer != "edge"],
         "subnets": [{"layer": subnet.layer, "cidr": subnet.cidr} for subnet in noun.subnets],
         "last_backup": time(noun.last_backup),
+        "last_proof": time(noun.last_proof),
         "created_at": time(noun.created_at),
         "updated_at": time(noun.updated_at),
     }
@@ -139,6 +140,46 @@ def _step(noun: Any) -> Document:
         "started_at": time(noun.started_at),
         "duration_ms": noun.duration_ms,
         "detail": noun.detail,
+    }
+
+
+def backup(noun: Any) -> Document:
+    return {
+        "id": noun.id,
+        "tenant": noun.tenant,
+        "kind": noun.kind,
+        "created_at": time(noun.created_at),
+        "size_bytes": noun.size_bytes,
+        "stored_bytes": noun.stored_bytes,
+        "datastores": [_store_backup(store) for store in noun.datastores],
+        "edition": noun.edition,
+        "release": noun.release,
+        "verified_at": time(noun.verified_at),
+        "location": noun.location,
+        "missing": list(noun.missing),
+        "restore_ms": noun.restore_ms,
+        "problem": noun.problem,
+    }
+
+
+def _store_backup(noun: Any) -> Document:
+    return {"name": noun.name, "fingerprint": noun.fingerprint.digest, "rows": noun.fingerprint.rows}
+
+
+def backup_details(noun: Any) -> Document:
+    """``backup`` with all that is known of each datastore."""
+    return {**backup(noun), "datastores": [_store_details(store) for store in noun.datastores]}
+
+
+def _store_details(noun: Any) -> Document:
+    return {
+        **_store_backup(noun),
+        "engine": noun.information.engine,
+        "version": noun.information.version,
+        "position": dict(noun.position),
+        "size_bytes": sum(stream.size_bytes for stream in noun.streams),
+        "stored_bytes": sum(stream.stored_bytes for stream in noun.streams),
+        "parts": [{"name": part.name, "rows": part.rows, "checksum": part.checksum} for part in noun.fingerprint.parts],
     }
 
 
@@ -232,6 +273,7 @@ _SHAPES: dict[str, Callable[[Any], Any]] = {
     "EditionComparison": _of_the_catalogue("comparison_document"),
     "Recommendation": _of_the_catalogue("recommendation_document"),
     "Tenant": tenant,
+    "Backup": backup,
     "Allocation": port,
     "PortConflict": conflict,
     "Subnet": network,

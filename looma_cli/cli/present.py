@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 NOUNS = {
     "Tenant": "tenants.card",
+    "Backup": "backups.card",
     "Plan": "plans.page",
     "Operation": "operations.page",
     "FleetStatus": "fleet.page",
@@ -29,6 +30,7 @@ NOUNS = {
 }
 LISTS = {
     "tenants": "tenants.table",
+    "backups": "backups.table",
     "results": "tenants.results",
     "operations": "operations.table",
     "ports": "resources.ports",

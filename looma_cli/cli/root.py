@@ -36,6 +36,7 @@ ENTRIES = (
     Entry("tenant", "Create, run, change and delete tenants.", TENANTS),
     Entry("status", "Show tenants, hosts and pending operations at a glance.", TENANTS),
     Entry("health", "Check every component of tenants now.", TENANTS),
+    Entry("backup", "Take, prove, restore and keep backups of tenants.", TENANTS),
     Entry("operation", "Look at, finish or undo interrupted operations.", TENANTS),
     Entry("edition", "Look at, compare and choose editions.", CATALOGUE),
     Entry("image", "List, build and carry the images that stacks need.", CATALOGUE),

@@ -58,10 +58,14 @@ def moment(value: datetime | None) -> str:
 
 
 def size(count: int | None) -> str:
-    """Bytes as MiB or GiB."""
+    """Bytes as KiB, MiB or GiB."""
     if not count:
         return ""
-    return f"{count / (1 << 30):.4g} GiB" if count >= 1 << 30 else f"{count / (1 << 20):.0f} MiB"
+    if count >= 1 << 30:
+        return f"{count / (1 << 30):.4g} GiB"
+    if count >= 1 << 20:
+        return f"{count / (1 << 20):.0f} MiB"
+    return f"{count / (1 << 10):.0f} KiB" if count >= 1 << 10 else f"{count} B"
 
 
 def number(value: float) -> str:

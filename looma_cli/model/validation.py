@@ -23,6 +23,11 @@ _RELEASE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # RFC 1123, 2.1, in lower case
 _SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OPERATION = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_BACKUP = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_SCHEME = re.compile(r"[a-z0-9]+:")
+_REMOTE = re.compile(r"(sftp|s3):")
+# A time as restic names it: its manual, "Removing snapshots according to a policy".
+_RETENTION = re.compile(r"(?=[0-9])(?:[0-9]{1,4}y)?(?:[0-9]{1,4}m)?(?:[0-9]{1,5}d)?(?:[0-9]{1,6}h)?")
 _INSTALLATION = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _DURATION = re.compile(r"(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+(?:\.[0-9]+)?)s)?")
 _SECONDS = re.compile(r"[0-9]+(?:\.[0-9]+)?")
@@ -54,7 +59,12 @@ component_name = _named("a component name", _COMPONENT, "looma health TENANT sho
 host_name = _named("a host name", _HOST, "lower-case letters, digits, dots and hyphens; the machine itself is called local")
 release = _named("a release", _RELEASE, "looma edition show EDITION lists the releases; they look like 1.4.2")
 installation_id = _named("an installation's id", _INSTALLATION, "it is the value of the label looma.installation: 12 hex digits")
+backup_id = _named("a backup id", _BACKUP, "looma backup list shows them")
 operation_id = _named("an operation id", _OPERATION, "looma operation list shows them")
+
+
+def is_tenant_name(text: str) -> bool:
+    return _TENANT.fullmatch(text) is not None
 
 
 def hostname(text: str) -> str:
@@ -135,6 +145,27 @@ def duration(text: str) -> float:
     if seconds > _LONGEST_DURATION:
         raise InvalidValue(f"{shown(text)} is too long", "at most a week: 168h")
     return seconds
+
+
+def retention_time(text: str) -> str:
+    """How far back backups are kept, in years, months, days and hours as restic writes it: ``30d``, ``1y6m``."""
+    if not _RETENTION.fullmatch(text) or not any(digit in text for digit in "123456789"):
+        raise InvalidValue(f"{shown(text)} is not a time to keep backups for", "write it like 30d, 12h or 1y6m (m is months)")
+    return text
+
+
+def is_remote(text: str) -> bool:
+    """Whether a place for backups is on another machine."""
+    return _REMOTE.match(text) is not None
+
+
+def repository(text: str) -> str:
+    """A place for backups: a folder, ``sftp:…`` or ``s3:…``; what follows those is judged by the adapter that opens it."""
+    if not text.strip() or not text.isprintable() or text.startswith("-") or (_SCHEME.match(text) and not is_remote(text)):
+        raise InvalidValue(
+            f"{shown(text)} is no place for backups", "give a folder, sftp:user@host:/path or s3:https://host/bucket/prefix"
+        )
+    return text
 
 
 def count(what: str, text: str) -> int:

@@ -44,9 +44,9 @@ class BackupUseCases:
 
     # looking
     def list(self, tenant: str | None = None, *, location: str | None = None) -> list[Backup]:
-        """Newest first, as the state knows them; with ``location`` as that repository does."""
+        """Newest first, as the state knows them; with ``location`` as that repository does (see ``repository_at``)."""
         if location is not None:
-            return [manifest.backup for manifest in self.manifests(location, tenant)]
+            return [manifest.backup for manifest in self.manifests(self.repository_at(location, tenant), tenant)]
         with self._world.store.read() as state:
             return state.backups(tenant)
 
@@ -55,6 +55,14 @@ class BackupUseCases:
         repository = self._world.repository(location)
         wanted = {"part": MANIFEST} | ({"tenant": tenant} if tenant else {})
         return [read_manifest(repository, snapshot) for snapshot in reversed(repository.snapshots(wanted))]
+
+    def repository_at(self, location: str, tenant: str | None) -> str:
+        """A location that was named: one tenant's repository, or the place that has one for each tenant. Raises NotFound."""
+        base = location.rstrip("/")
+        for place in (base, *([f"{base}/{tenant}"] if tenant else [])):
+            if self._world.repository(place).exists():
+                return place
+        raise NotFound(f"there is no backup repository at {base}", "name the tenant, or the tenant's own repository there")
 
     def show(self, id: str) -> Backup:
         with self._world.store.read() as state:
@@ -130,12 +138,13 @@ class BackupUseCases:
         with self._world.store.write() as state:
             state.save_backup(replace(state.backup(id), problem=error.message))
 
-    def drill(self, budget_seconds: float) -> Iterator[Outcome]:
+    def drill(self, budget_seconds: float, *, dry_run: bool = False) -> Iterator[Outcome]:
         """Prove the newest set of each tenant, those with the oldest proof first, until the time is up; at least one."""
         began = self._world.clock.now()
         for backup in self._least_proven():
             try:
-                yield Outcome(backup.tenant, self.verify(backup.id))  # type: ignore[arg-type]
+                done = self.verify(backup.id, dry_run=dry_run)
+                yield Outcome(backup.tenant, **{"backup" if isinstance(done, Backup) else "plan": done})  # type: ignore[arg-type]
             except (Paused, Cancelled):
                 raise
             except LoomaError as error:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from looma_cli.errors import AlreadyExists, NotFound
-from looma_cli.model.backup import BackupManifest
+from looma_cli.model.backup import Backup, BackupManifest
 from looma_cli.model.operation import Operation, Plan
 from looma_cli.model.protocols import State
 from looma_cli.model.requests import CreateRequest
-from looma_cli.model.tenant import Certificate, LayerReference
+from looma_cli.model.tenant import Certificate, LayerReference, Tenant
 from looma_cli.plan.backups import NewBackup
 from looma_cli.plan.reallocate import Refused
 from looma_cli.plan.restore import plan_restore, plan_restore_as, plan_retire
@@ -58,6 +58,15 @@ class RestoreUseCases:
             plan = self._as_new(name, manifest, request, dry_run, wait_seconds)
         return plan if dry_run else self._last_operation(name)
 
+    def chosen(self, request: RestoreRequest) -> tuple[Backup, Tenant | None]:
+        """The set that would be brought back, and the tenant whose data it would replace, if there is one. Raises as ``restore``."""
+        backup = self._manifest(request).backup
+        name = request.tenant or backup.tenant
+        if request.new_name is not None or not self._exists(name):
+            return backup, None
+        with self._world.store.read() as state:
+            return backup, state.tenant(name)
+
     def _exists(self, name: str) -> bool:
         with self._world.store.read() as state:
             return state.has_tenant(name)
@@ -76,13 +85,7 @@ class RestoreUseCases:
         return read_set(self._world.repository(backup.location), backup.id)
 
     def _in_repository(self, request: RestoreRequest) -> BackupManifest:
-        """The location is one tenant's repository, or the place that has one for each tenant."""
-        base = (request.location or "").rstrip("/")
-        places = [base, *([f"{base}/{request.tenant}"] if request.tenant else [])]
-        place = next((one for one in places if self._world.repository(one).exists()), None)
-        if place is None:
-            hint = "name the tenant's own repository: looma backup restore TENANT --from REPOSITORY"
-            raise NotFound(f"there is no backup repository at {base}", hint)
+        place = self._backups.repository_at(request.location or "", request.tenant)
         if request.backup:
             return read_set(self._world.repository(place), request.backup)
         found = self._backups.manifests(place, request.tenant)
