@@ -37,9 +37,9 @@ _UNREACHABLE = (
     r"|permission denied|access ?denied|forbidden|SignatureDoesNotMatch|signature|InvalidAccessKeyId|access key|connect:"
 )
 _DAMAGED = (
-    r"ciphertext verification failed|invalid data returned|is damaged|repository contains errors|LoadIndex returned errors|does not match"
-    r"|decrypting|decompress|wrong hash|unexpected EOF|unexpected file size|not found in (repository|index)|does not exist|no such file"
-    r"|failed to find|unable to load|invalid"
+    r"ciphertext verification failed|invalid data returned|is damaged|repository contains errors|LoadIndex returned errors|wrong hash"
+    r"|does not match|decrypting|decompress|unexpected EOF|unexpected file size|not found in (repository|index)|failed to find blob"
+    rf"|(<|/)(data|index|snapshots?)/[0-9a-f]+.*{_GONE}"
 )
 _HOLDER = re.compile(r"already locked.*?(?= storage ID| the `unlock`|$)")
 
