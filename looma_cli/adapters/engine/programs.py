@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 from looma_cli.adapters.engine import streams
 from looma_cli.adapters.engine.api import EngineApi
@@ -34,14 +34,17 @@ def open_program(api: EngineApi, workload: Workload, command: Sequence[str], mar
     mark = mark or f"program-{secrets.token_hex(6)}"
     wanted = {"AttachStdin": True, "AttachStdout": True, "AttachStderr": True, "Cmd": list(command), "Env": [f"{MARK}={mark}"]}
     id = api.post(f"/containers/{workload.id}/exec", body=wanted)["Id"]
-    with hijack(api, f"/exec/{id}/start", {"Detach": False}) as connection:
+    with ExitStack() as ending, hijack(api, f"/exec/{id}/start", {"Detach": False}) as connection:
         program = ExecProgram(connection, lambda: exit_code(id))
-        try:
-            yield program
-        finally:
-            if not program.ended:
-                with suppress(LoomaError):  # what failed before matters more; whoever resumes ends it by its mark
-                    end_programs(api, workload, mark, exit_code)
+        # after the connection is closed: the engine answers nothing about a program whose output nobody takes
+        ending.callback(_end_unless_ended, program, lambda: end_programs(api, workload, mark, exit_code))
+        yield program
+
+
+def _end_unless_ended(program: ExecProgram, end: Callable[[], object]) -> None:
+    if not program.ended:
+        with suppress(LoomaError):  # what failed before matters more; whoever resumes ends it by its mark
+            end()
 
 
 def end_programs(api: EngineApi, workload: Workload, mark: str, exit_code: ExitCode) -> int:
