@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from looma_cli.errors import NotAllowed
 from looma_cli.model.backup import Backup, BackupManifest
 from looma_cli.model.codec import encode
-from looma_cli.model.edition import Edition
+from looma_cli.model.edition import Component, Edition
 from looma_cli.model.operation import Plan, PlannedStep
 from looma_cli.model.tenant import LayerReference, Subnet, Tenant
 from looma_cli.plan.create import Held, image_references
@@ -36,8 +36,12 @@ class NewBackup:
 
 def stores_of(tenant: Tenant, edition: Edition) -> list[str]:
     """Names of the datastores of a tenant's data layer that a backup holds, in manifest order."""
-    present = edition.of_profile(tenant.profile)
-    return [one.name for one in present if one.layer == "data" and one.backup.get("driver", "none") != "none"]
+    return stores_in(edition.of_profile(tenant.profile))
+
+
+def stores_in(components: Sequence[Component]) -> list[str]:
+    """Names of those components that a backup holds."""
+    return [one.name for one in components if one.layer == "data" and one.backup.get("driver", "none") != "none"]
 
 
 def save_steps(tenant: Tenant, new: NewBackup, *, keep: bool) -> list[PlannedStep]:

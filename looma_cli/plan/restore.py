@@ -13,7 +13,7 @@ from looma_cli.model.edition import Component, Edition
 from looma_cli.model.operation import Plan, PlannedStep
 from looma_cli.model.requests import CreateRequest
 from looma_cli.model.tenant import Allocation, Certificate, LayerReference, Subnet, Tenant
-from looma_cli.plan.backups import SERVING, NewBackup, restore_steps, save_steps, stores_of
+from looma_cli.plan.backups import SERVING, NewBackup, restore_steps, save_steps, stores_in, stores_of
 from looma_cli.plan.create import Held, allocations_of, components_of, image_references, plan_create
 from looma_cli.plan.lifecycle import require
 from looma_cli.plan.observation import HostObservation, Limits
@@ -53,15 +53,22 @@ def chosen_stores(manifest: BackupManifest, tenant: Tenant, edition: Edition, on
             f"backup {manifest.backup.id} is of edition {manifest.backup.edition}, {tenant.name} is {tenant.edition}",
             f"restore it as a tenant of its own: looma backup restore {manifest.backup.tenant} {manifest.backup.id} --as NEW",
         )
+    return available(manifest, only, stores_of(tenant, edition))
+
+
+def available(manifest: BackupManifest, only: Sequence[str], stores: Sequence[str]) -> list[str]:
+    """Those of a tenant's datastores that are asked for: ``only``, or all. Raises NotFound for one that the set could not have, NotAllowed
+    for a partial set that lacks one."""
     saved = [store.name for store in manifest.backup.datastores]
-    unknown = [name for name in only if name not in saved]
+    unknown = [name for name in only if name not in (*saved, *manifest.backup.missing)]
     if unknown:
         raise NotFound(f"backup {manifest.backup.id} has no datastore {unknown[0]}", f"it has {', '.join(saved)}")
-    wanted = list(only) or stores_of(tenant, edition)
+    wanted = list(dict.fromkeys(only)) or list(stores)
     missing = [name for name in wanted if name not in saved]
     if missing:
         raise NotAllowed(
-            f"backup {manifest.backup.id} is partial: it has no {', '.join(missing)}", f"name what to restore: --only {saved[0]}"
+            f"backup {manifest.backup.id} is partial: it has no {', '.join(missing)}",
+            f"name what to restore: {' '.join(f'--only {name}' for name in saved)}",
         )
     return wanted
 
@@ -207,6 +214,7 @@ def plan_restore_as(
     held: Held,
     limits: Limits,
     *,
+    only: Sequence[str],
     sealed: Mapping[str, str],
     certificate: Certificate | None,
     override: str | None,
@@ -218,8 +226,10 @@ def plan_restore_as(
     plan = plan_create(request, edition, seen, held, limits, certificate=certificate, **images)
     tenant = LayerReference(request.name, "data", 1)
     host = seen.host.name
-    stores = [store.name for store in manifest.backup.datastores]
-    secrets = sorted({secret for component in components_of(edition, request.profile) for secret in component.secrets})
+    components = components_of(edition, request.profile)
+    everything = stores_in(components)
+    stores = available(manifest, only, everything)
+    secrets = sorted({secret for component in components for secret in component.secrets})
     adopted = [AdoptSecrets(request.name, dict(sealed), secrets).planned("accounts come back with the data")]
     if override is not None:
         adopted.append(WriteOverride(request.name, override).planned("as the backup has it"))
@@ -235,4 +245,8 @@ def plan_restore_as(
         steps.insert(-1, AdoptBackups(request.name, manifest.backup.location).planned("the state knows them not"))
     more = len(steps) - len(plan.steps)
     changes = [*plan.changes, *(f"~ {store} from backup {manifest.backup.id}" for store in stores)]
-    return replace(plan, kind="backup.restore", steps=tuple(steps), pivot=plan.pivot + more, changes=tuple(changes))
+    empty = [store for store in everything if store not in stores]
+    warnings = [*plan.warnings, *([f"{', '.join(empty)} will be empty"] if empty else [])]
+    return replace(
+        plan, kind="backup.restore", steps=tuple(steps), pivot=plan.pivot + more, changes=tuple(changes), warnings=tuple(warnings)
+    )

@@ -245,7 +245,7 @@ class ForgetBackups(WorldStep):
     backups: list[str]
 
     def title(self) -> str:
-        return f"Forget {len(self.backups)} backups"
+        return f"Forget {_counted(self.backups)}"
 
     def do(self, world: World, progress: Progress) -> str:
         repository = world.repository(self.location)
@@ -269,10 +269,14 @@ class CopyBackups(WorldStep):
     backups: list[str]
 
     def title(self) -> str:
-        return f"Copy {len(self.backups)} backups to {self.target}"
+        return f"Copy {_counted(self.backups)} to {self.target}"
 
     def do(self, world: World, progress: Progress) -> str:
         repository = world.repository(self.location)
         ids = [snapshot.id for backup in self.backups for snapshot in set_snapshots(repository, backup)]
         repository.copy_to(self.target, ids)
         return f"{len(ids)} snapshots"
+
+
+def _counted(backups: list[str]) -> str:
+    return "one backup" if len(backups) == 1 else f"{len(backups)} backups"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from looma_cli.errors import Cancelled, LoomaError, NotFound, Paused
+from looma_cli.errors import Cancelled, Conflict, LoomaError, NotAllowed, NotFound, Paused, Unreachable
 from looma_cli.model.backup import Backup, BackupManifest, Retention
 from looma_cli.model.codec import decode_tenant
 from looma_cli.model.operation import Plan
@@ -103,7 +103,7 @@ class BackupUseCases:
         backup = self.show(id)
         try:
             plan = self._prove(backup, quick, dry_run)
-        except (Paused, Cancelled):
+        except (Paused, Cancelled, Conflict, Unreachable):  # says nothing about the set
             raise
         except LoomaError as error:
             self._note_problem(id, error)
@@ -181,8 +181,11 @@ class BackupUseCases:
     def copy(self, tenant: str, target: str, *, dry_run: bool = False) -> Plan | None:
         """Have all of a tenant's sets in a second repository; ``target`` is the place that all tenants' repositories are in."""
         location = self._context.backup_location(tenant)
+        copies = f"{target.rstrip('/')}/{tenant}"
+        if copies == location:
+            raise NotAllowed(f"the backups of {tenant} are in {location} already", "name a second place, off this machine")
         sets = [backup for backup in self.list(tenant) if backup.location == location]
-        plan = plan_copy(tenant, location, f"{target.rstrip('/')}/{tenant}", sets)
+        plan = plan_copy(tenant, location, copies, sets)
         return change(self._context, tenant, "backup.copy", LOCAL, lambda state: plan if sets else None, dry_run=dry_run)
 
 

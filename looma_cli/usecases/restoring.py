@@ -81,13 +81,16 @@ class RestoreUseCases:
             return self._in_repository(request)
         backup = self._backups.show(request.backup) if request.backup else self._backups.newest(request.tenant or "")
         if request.tenant and backup.tenant != request.tenant:
-            raise NotFound(f"{request.tenant} has no backup {backup.id}: it is {backup.tenant}'s", f"looma backup list {request.tenant}")
+            raise _anothers(request.tenant, backup)
         return read_set(self._world.repository(backup.location), backup.id)
 
     def _in_repository(self, request: RestoreRequest) -> BackupManifest:
         place = self._backups.repository_at(request.location or "", request.tenant)
         if request.backup:
-            return read_set(self._world.repository(place), request.backup)
+            manifest = read_set(self._world.repository(place), request.backup)
+            if request.tenant and manifest.backup.tenant != request.tenant:
+                raise _anothers(request.tenant, manifest.backup, f" --from {place}")
+            return manifest
         found = self._backups.manifests(place, request.tenant)
         if not found:
             raise NotFound(f"{place} has no complete backup", f"looma backup list --from {place}")
@@ -147,6 +150,7 @@ class RestoreUseCases:
                     seen,
                     held_on(state, LOCAL),
                     self._context.limits,
+                    only=request.only,
                     sealed=sealed,
                     certificate=certificate,
                     override=manifest.files.get("override.yaml"),
@@ -204,3 +208,8 @@ class RestoreUseCases:
             return plan_retire(name, host, left) if left else None
 
         return change(self._context, name, "tenant.retire", host, decide, dry_run=dry_run)
+
+
+def _anothers(tenant: str, backup: Backup, where: str = "") -> NotFound:
+    """A set never goes into another tenant than its own: that would mix customers."""
+    return NotFound(f"{tenant} has no backup {backup.id}: it is {backup.tenant}'s", f"looma backup list {tenant}{where}")

@@ -1,0 +1,18 @@
+"""A machine on fakes with a running tenant ``acme`` that has two rows in each datastore."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.stored import fill
+from tests.worlds import Machine, lite
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    machine = Machine(tmp_path / "home")
+    machine.looma().tenants.create(lite("acme"))
+    fill(machine, "acme", a="1", b="2")
+    return machine
