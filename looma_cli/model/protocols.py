@@ -318,6 +318,23 @@ class Engine(Protocol):
         """Kills the programs with this mark that still run in the container, whoever started them; how many there were."""
         ...
 
+    def volume_paths(self, workload: Workload) -> list[str]:
+        """Where a container, running or not, has volumes that it may write to. Raises NotFound."""
+        ...
+
+    def open_beside(self, workload: Workload, image: str, command: Sequence[str], *, read_only: bool) -> AbstractContextManager[Program]:
+        """Runs a command as root in a container of its own, with that container's writable volumes at the same paths and no network;
+        removed on leaving. Raises NotFound, ImageUnavailable."""
+        ...
+
+    def end_beside(self, workload: Workload) -> None:
+        """Removes containers beside it that a killed looma left. Idempotent."""
+        ...
+
+    def switch(self, workload: Workload, *, on: bool) -> None:
+        """Starts or stops one container, with its own grace period. Idempotent. Raises NotFound."""
+        ...
+
 
 class Program(Protocol):
     """A program in a container, by its standard streams. Raises EngineUnavailable when the engine goes away."""

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from typing import Any
 
-from looma_cli.adapters.engine import failures, objects, streams
+from looma_cli.adapters.engine import beside, failures, objects, streams
 from looma_cli.adapters.engine.api import BUSY_HINT, EngineApi
 from looma_cli.adapters.engine.child import Children, foreground
 from looma_cli.adapters.engine.compose import Compose, mend_hint
@@ -246,6 +246,18 @@ class ComposeEngine:
 
     def end_programs(self, workload: Workload, mark: str) -> int:
         return end_programs(self.api, workload, mark, self._exit_code)
+
+    def volume_paths(self, workload: Workload) -> list[str]:
+        return beside.volume_paths(self.api, workload)
+
+    def open_beside(self, workload: Workload, image: str, command: Sequence[str], *, read_only: bool) -> AbstractContextManager[ExecProgram]:
+        return beside.open_beside(self.api, workload, image, command, read_only)
+
+    def end_beside(self, workload: Workload) -> None:
+        beside.end_beside(self.api, workload)
+
+    def switch(self, workload: Workload, *, on: bool) -> None:
+        self.api.post(f"/containers/{workload.id}/{'start' if on else 'stop'}", extra_seconds=600)
 
     def _exit_code(self, id: str) -> int:
         """The engine notes it a moment after it has closed the stream."""

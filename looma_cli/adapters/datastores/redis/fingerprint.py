@@ -1,4 +1,4 @@
-"""What a Redis server holds, computed in the server by a script in short slices: the data does not leave it, and others are served between."""
+"""What a Redis server holds, computed there by a script in short slices: no data leaves it, and others are served in between."""
 
 from __future__ import annotations
 

@@ -129,4 +129,5 @@ def _unchanged(control: Session, dump: Dump, changes: str) -> bool:
 
 
 def _busy() -> BackupFailed:
-    return BackupFailed(f"redis did not come to a dump within {LIMIT_SECONDS:.0f} seconds: it saves for itself, or its writes did not wait", HINT)
+    what = f"redis did not come to a dump within {LIMIT_SECONDS:.0f} seconds"
+    return BackupFailed(f"{what}: it saves for itself, or its writes did not wait", HINT)
