@@ -8,6 +8,7 @@ from contextlib import ExitStack
 
 from looma_cli.adapters.datastores.mysql.client import Client
 from looma_cli.adapters.datastores.mysql.inventory import VERSIONED, VIEW, Inventory
+from looma_cli.adapters.datastores.mysql.rows import ONE_ROW_PER_STATEMENT
 from looma_cli.adapters.datastores.mysql.session import SERVER_HINT, Version, last_words
 from looma_cli.errors import BackupFailed
 from looma_cli.model.protocols import Program
@@ -76,7 +77,7 @@ class Dump:
 
 def options(version: Version, inventory: Inventory, *, binary_log: bool) -> list[str]:
     """Rows in one transaction, in the order of their primary keys (the table itself), bytes as hex; everything defined beside them."""
-    common = ["--single-transaction", "--quick", "--routines", "--triggers", "--events", "--hex-blob", "--no-tablespaces"]
+    common = ["--single-transaction", "--quick", "--routines", "--triggers", "--events", "--hex-blob", "--no-tablespaces", ONE_ROW_PER_STATEMENT]
     position = [f"--{'master' if version.mariadb else 'source'}-data=2"] * binary_log
     own = [] if version.mariadb else ["--set-gtid-purged=OFF"]
     history = ["--dump-history"] * any(table.kind == VERSIONED for table in inventory.tables)

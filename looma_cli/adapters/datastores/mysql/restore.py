@@ -10,6 +10,7 @@ from looma_cli.adapters.datastores.mysql.client import Client
 from looma_cli.adapters.datastores.mysql.dump import End
 from looma_cli.adapters.datastores.mysql.inventory import schemas
 from looma_cli.adapters.datastores.mysql.moment import ACCOUNTS, DATA, DEFINERS, VIEWS
+from looma_cli.adapters.datastores.mysql.rows import merged
 from looma_cli.adapters.datastores.mysql.session import SERVER_HINT, Session, global_setting, last_words, opened
 from looma_cli.adapters.datastores.mysql.text import identifier
 from looma_cli.errors import BackupFailed, CommandFailed, NotAllowed, NotFound
@@ -42,7 +43,7 @@ def restore(client: Client, streams: Streams, progress: Callable[[str], None]) -
 def _load_data(client: Client, session: Session, stream: Callable[[], Chunks], progress: Callable[[str], None]) -> None:
     end = End()
     with stream() as chunks:
-        _load(client, _settings(session), _reported(map(end.seen, chunks), progress))
+        _load(client, _settings(session), _reported(merged(map(end.seen, chunks)), progress))
     if not end.complete:
         raise BackupFailed("the dump in this backup is not complete", "restore another backup set")
 
