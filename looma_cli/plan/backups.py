@@ -15,9 +15,10 @@ from looma_cli.plan.create import Held, image_references
 from looma_cli.plan.lifecycle import require
 from looma_cli.plan.observation import HostObservation, Limits
 from looma_cli.plan.subnets import choose_subnets
-from looma_cli.steps.backups import BackupStores, CheckRepository, CopyBackups, EnsureRepository, ForgetBackups, RecordBackup, RecordProof
+from looma_cli.steps.backups import BackupStores, CheckRepository, EnsureRepository, RecordBackup, RecordProof
 from looma_cli.steps.datastores import AwaitStores, CompareStore, RestoreStore
 from looma_cli.steps.generations import AdoptSecrets
+from looma_cli.steps.keeping import CopyBackups, ForgetBackups
 from looma_cli.steps.layers import PullImages, RemoveLayer, RenderStack, SettleFiles, StartLayer, StopLayer
 from looma_cli.steps.tenants import ForgetTenant, ReserveTenant
 

@@ -1,4 +1,4 @@
-"""Deeds on backups: have the repository, save a set, write it down in the state, check, copy and forget."""
+"""Deeds on backups: have the repository, save a set, write it down in the state, check, record a proof."""
 
 from __future__ import annotations
 
@@ -84,6 +84,8 @@ class BackupStores(WorldStep):
         if not repository.exists():
             return ""
         if self.keep and is_complete(repository, self.backup):
+            with world.store.write() as state:  # the step that records it may not have come to it
+                state.save_backup(read_set(repository, self.backup).backup)
             return "kept"
         self._forget_leftovers(repository)
         return ""
@@ -233,50 +235,3 @@ class RecordProof(StateStep):
 
 
 PROVING = ("create-layer", "start-layer", "await-stores", "restore-store")
-
-
-@dataclass(frozen=True)
-class ForgetBackups(WorldStep):
-    """Remove sets from a repository and from the state, and free what nobody needs any more. There is no way back."""
-
-    name = "forget-backups"
-    tenant: str
-    location: str
-    backups: list[str]
-
-    def title(self) -> str:
-        return f"Forget {_counted(self.backups)}"
-
-    def do(self, world: World, progress: Progress) -> str:
-        repository = world.repository(self.location)
-        repository.unlock()
-        ids = [snapshot.id for backup in self.backups for snapshot in set_snapshots(repository, backup)]
-        repository.forget(ids, prune=True)
-        with world.store.write() as state:
-            for backup in self.backups:
-                state.remove_backup(backup)
-        return f"{len(ids)} snapshots"
-
-
-@dataclass(frozen=True)
-class CopyBackups(WorldStep):
-    """Have sets in a second repository too; what is there already is not sent again, and stays on an undo."""
-
-    name = "copy-backups"
-    tenant: str
-    location: str
-    target: str
-    backups: list[str]
-
-    def title(self) -> str:
-        return f"Copy {_counted(self.backups)} to {self.target}"
-
-    def do(self, world: World, progress: Progress) -> str:
-        repository = world.repository(self.location)
-        ids = [snapshot.id for backup in self.backups for snapshot in set_snapshots(repository, backup)]
-        repository.copy_to(self.target, ids)
-        return f"{len(ids)} snapshots"
-
-
-def _counted(backups: list[str]) -> str:
-    return "one backup" if len(backups) == 1 else f"{len(backups)} backups"

@@ -71,4 +71,4 @@ def read_step(name: str, params: Mapping[str, Any]) -> WorldStep | StateStep:
 
 
 def _load_all() -> None:
-    from looma_cli.steps import backups, datastores, generations, guards, layers, routes, tenants, waiting  # noqa: F401  (registers them)
+    from looma_cli.steps import backups, datastores, generations, guards, keeping, layers, routes, tenants, waiting  # noqa: F401  (registers them)

@@ -94,7 +94,7 @@ class RestoreStore(StoreStep):
         saved = read_set(repository, self.backup).store(self.store)
         store = open_store(world, self.reference, self.host, self.store)
         store.abandon()
-        store.restore(stream_readers(repository, saved), progress)
+        store.restore(stream_readers(repository, self.backup, saved), progress)
         return f"{saved.fingerprint.rows} rows"
 
 

@@ -55,10 +55,17 @@ def manifest_bytes(manifest: BackupManifest) -> bytes:
     return json.dumps(encode(manifest), ensure_ascii=False, indent=1, sort_keys=True).encode()
 
 
-def stream_readers(repository: Repository, saved: StoreBackup) -> dict[str, Callable[[], Chunks]]:
-    """The driver's streams by name, each opened on demand."""
+def stream_readers(repository: Repository, id: str, saved: StoreBackup) -> dict[str, Callable[[], Chunks]]:
+    """The driver's streams by name, each opened on demand. Raises RepositoryDamaged for one that is not there.
 
-    def reader(snapshot: str, name: str) -> Callable[[], Any]:
-        return lambda: repository.open(snapshot, name)
+    A stream is found by its set and its name: in a copy of the repository its snapshot has another id than the manifest says.
+    """
+    there = {snapshot.name: snapshot.id for snapshot in repository.snapshots({"set": id, "part": saved.name})}
 
-    return {stream.stream: reader(stream.snapshot, stream.name) for stream in saved.streams}
+    def reader(name: str) -> Callable[[], Any]:
+        return lambda: repository.open(there[name], name)
+
+    for stream in saved.streams:
+        if stream.name not in there:
+            raise RepositoryDamaged(f"backup {id} has lost {stream.name}", "restore from a copy, or an older backup")
+    return {stream.stream: reader(stream.name) for stream in saved.streams}

@@ -47,6 +47,7 @@ class Audit:
             self._hosts = known_hosts(context, state)
             self._tenants = [*state.tenants(), *state.tenants(platform=True)]
             self._allocations = state.allocations()
+            self._kept = {kept.reference for kept in state.kept_layers()}  # left, stopped, and known: their time is not over
 
     def report(self) -> AuditReport:
         missing: list[Finding] = []
@@ -92,7 +93,8 @@ class Audit:
                 yield from self._judged(host, row, by_name, published)
         for tenant in by_name.values():
             for subnet in tenant.subnets:
-                if subnet.generation != tenant.layer(subnet.layer).generation and tenant.status in SETTLED:
+                reference = LayerReference(tenant.name, subnet.layer, subnet.generation)
+                if reference != tenant.layer(subnet.layer) and reference not in self._kept and tenant.status in SETTLED:
                     yield Finding(host.name, "subnet", subnet.cidr, tenant.name, f"held for {subnet.name}, which the tenant left")
 
     def _judged(
@@ -107,7 +109,7 @@ class Audit:
         elif tenant.status in SETTLED and row.layer != "edge":
             reference = LayerReference(tenant.name, row.layer, row.generation)
             there = published.get((reference, row.component))
-            if reference != tenant.layer(row.layer):
+            if reference != tenant.layer(row.layer) and reference not in self._kept:
                 yield Finding(host.name, "port", name, tenant.name, f"held for {reference.project}, which the tenant left")
             elif there is not None and (row.address, row.host_port, row.container_port) not in there:
                 ports = ", ".join(f"{a}:{port}" for a, port, inside in sorted(there) if inside == row.container_port) or "nothing"
@@ -115,9 +117,9 @@ class Audit:
 
     # there, but not in the state
     def _unknown(self, host: Host, tenants: Iterable[Tenant], workloads: Iterable[Workload]) -> Iterator[Finding]:
-        """All that carries this installation's label and belongs to no layer of a tenant, nor to an edge that a tenant needs."""
+        """All that carries this installation's label and belongs to no layer of a tenant, kept or not, nor to an edge that it needs."""
         deployed = [tenant for tenant in tenants if tenant.status in DEPLOYED]
-        known = {tenant.layer(layer) for tenant in deployed for layer in ("data", "app")}
+        known = self._kept | {tenant.layer(layer) for tenant in deployed for layer in ("data", "app")}
         engine = self._world.engine(host.name)
         for kind, objects in (("container", workloads), ("volume", engine.volumes()), ("network", engine.networks())):
             for item in objects:

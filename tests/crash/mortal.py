@@ -1,4 +1,4 @@
-"""A process that can be killed between any two of its deeds: commits of its state, deeds of the engine, calls of the edge.
+"""A process that can be killed between any two of its deeds: commits of its state, deeds of the engine, calls of the edge, backups.
 
 ``Mortal`` counts those deeds on a Machine and raises ``Killed`` after the chosen one. From then on the "process" can do nothing more: not
 even release its lease, just as after a real SIGKILL. ``reborn`` is the same machine with a new process.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import copy
 import shutil
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -29,8 +30,8 @@ NO_PROCESS = 5_000_000  # above any pid that Linux gives (PID_MAX_LIMIT is 4,194
 class SmallCatalog:
     """One edition of four components, so that every boundary can be walked in seconds."""
 
-    def __init__(self) -> None:
-        self._edition = make_edition()
+    def __init__(self, edition: Any = None) -> None:
+        self._edition = edition or make_edition()
 
     def names(self) -> list[str]:
         return [self._edition.name]
@@ -52,6 +53,8 @@ class Death:
     def __init__(self, at: int | None) -> None:
         self.at = at
         self.deeds = 0
+        self.left: list[Any] = []  # what a dead process can neither close nor free
+        self._counting = threading.Lock()
 
     @property
     def dead(self) -> bool:
@@ -62,7 +65,8 @@ class Death:
             raise Killed
 
     def after(self) -> None:
-        self.deeds += 1
+        with self._counting:
+            self.deeds += 1
         self.before()
 
 
@@ -110,6 +114,83 @@ class MortalAdapter:
         return call
 
 
+class MortalRepository(MortalAdapter):
+    """Snapshots come to be, are copied and forgotten one by one."""
+
+    LOOKING = ("exists", "snapshots", "kept", "check", "open", "unlock")
+
+    def copy_to(self, location: str, ids: list[str]) -> None:
+        self._one_by_one(ids, lambda one: self._adapter.copy_to(location, [one]))
+
+    def forget(self, ids: list[str], *, prune: bool = False) -> None:
+        self._one_by_one(ids, lambda one: self._adapter.forget([one], prune=prune))
+
+    def _one_by_one(self, ids: list[str], deed: Callable[[str], None]) -> None:
+        for one in ids:
+            self._death.before()
+            deed(one)
+            self._death.after()
+
+
+class MortalDatastore(MortalAdapter):
+    """Whose process dies holds its writers back until somebody abandons that."""
+
+    LOOKING = ("probe", "ready", "fingerprint")
+
+    @contextmanager
+    def moment(self) -> Iterator[Any]:
+        self._death.before()
+        held = self._adapter.moment()
+        moment = held.__enter__()
+        self._death.left.append(held)
+        self._death.after()
+        try:
+            yield MortalMoment(moment, self._death)
+        finally:
+            if not self._death.dead:
+                held.__exit__(None, None, None)
+
+    def restore(self, streams: Mapping[str, Callable[[], Any]], progress: Callable[[str], None]) -> None:
+        self._death.before()
+        self._adapter.restore({name: self._counted(reader) for name, reader in streams.items()}, progress)
+        self._death.after()
+
+    def _counted(self, reader: Callable[[], Any]) -> Callable[[], Any]:
+        def opened() -> Any:
+            self._death.after()  # what was there is gone, and nothing has come yet
+            return reader()
+
+        return opened
+
+
+class MortalMoment(MortalAdapter):
+    LOOKING = ("fingerprint",)
+
+    @contextmanager
+    def dump(self, stream: str) -> Iterator[Iterator[bytes]]:
+        with self._adapter.dump(stream) as chunks:
+            yield self._counted(chunks)
+
+    def _counted(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            self._death.before()
+            yield chunk
+            self._death.after()
+
+
+class OpenVault:
+    """Implements ``BackupVault`` without stretching a passphrase in each of hundreds of processes."""
+
+    def ensure(self) -> bool:
+        return False
+
+    def seal(self, plain: str) -> str:
+        return f"sealed {plain}"
+
+    def open(self, sealed: str) -> str:
+        return sealed.removeprefix("sealed ")
+
+
 class ProcessLeases(LinuxLeases):
     """Leases of one make-believe process; its pid belongs to nobody, so only ``living`` says who is alive."""
 
@@ -127,8 +208,8 @@ class ProcessLeases(LinuxLeases):
 class Mortal(Machine):
     """A machine whose current process dies after a number of deeds (None: it lives)."""
 
-    def __init__(self, home: Path) -> None:
-        super().__init__(home, catalog=SmallCatalog())
+    def __init__(self, home: Path, catalog: Any = None) -> None:
+        super().__init__(home, {"LOOMA_BACKUP_REPOSITORY": "/backups"}, catalog=catalog or SmallCatalog())
         self.death = Death(None)
         self.prepared: set[str] = set()  # operations before the one that is killed
         self._processes = 0
@@ -136,7 +217,7 @@ class Mortal(Machine):
     def copy(self, home: Path) -> Mortal:
         """The same machine once more: its home on disk, its engine and its edge."""
         shutil.copytree(self.home, home)
-        other = Mortal(home)
+        other = Mortal(home, self.catalog)
         other.clock = FakeClock(self.clock.now())
         daemon = copy.deepcopy(self.daemon)
         for adapter in (other.engine, other.edge, other.host):
@@ -144,6 +225,8 @@ class Mortal(Machine):
         other.daemon = daemon
         other.edge.volume = copy.deepcopy(self.edge.volume)
         other.edge.specification = self.edge.specification
+        other.stores = self.stores.on(daemon)
+        other.places = self.places.copy()
         other._processes = self._processes
         return other
 
@@ -163,4 +246,7 @@ class Mortal(Machine):
             leases=ProcessLeases(store, self.clock, NO_PROCESS + self._processes),
             engine=self._only_local(MortalAdapter(self.engine, self.death)),
             edge=self._only_local(MortalAdapter(self.edge, self.death)),
+            datastore=lambda *which: MortalDatastore(self.stores.open(*which), self.death),
+            repository=lambda location: MortalRepository(world.repository(location), self.death),
+            backup_vault=OpenVault(),
         )

@@ -28,6 +28,13 @@ class FakeStores:
         self.damaged: set[str] = set()
         self.held: list[str] = []  # volumes whose writers wait
 
+    def on(self, daemon: FakeDaemon) -> FakeStores:
+        """The same data on a copy of the daemon."""
+        other = FakeStores(daemon)
+        other._volumes = json.loads(json.dumps(self._volumes))
+        other.failing, other.damaged, other.held = set(self.failing), set(self.damaged), list(self.held)
+        return other
+
     def open(self, host: str, workload: Workload, component: Component) -> FakeDatastore:
         container = next(c for c in self._daemon.containers.values() if c.id == workload.id)
         volume = next((name for name in container.volumes if name.endswith("-data")), container.name)
@@ -76,6 +83,7 @@ class FakeDatastore:
             moment.release()
 
     def restore(self, streams: Mapping[str, Callable], progress: Callable[[str], None]) -> None:
+        self._stores.replace(self._volume, {"half restored": {"1": "x"}})
         with streams["data"]() as chunks:
             tables = json.loads(b"".join(chunks))
         if self.name in self._stores.damaged:
