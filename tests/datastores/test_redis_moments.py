@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 import threading
@@ -9,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -168,6 +170,14 @@ def test_a_full_store_fits_into_its_memory_limit(source: Workload, target: Workl
     assert differences(fingerprint, restored(driver(target), data)) == []
 
 
+def test_a_server_out_of_memory_while_dumping_fails(engine_required: EngineApi) -> None:
+    with running(engine_required, "redis") as workload:
+        driver(workload)
+        _fill(workload, 30)
+        with pytest.raises(BackupFailed):
+            _dump_until(workload, lambda: _exhaust_memory(engine_required, workload))
+
+
 def test_a_server_that_ends_while_dumping_fails(engine_required: EngineApi) -> None:
     with running(engine_required, "redis") as workload:
         driver(workload)
@@ -217,8 +227,6 @@ def _fill_one(one: Session, i: int) -> None:
 
 
 def _noise(seed: int) -> bytes:
-    import random
-
     return random.Random(seed).randbytes(MIB)
 
 
@@ -236,6 +244,15 @@ def _kill(workload: Workload, title: str) -> None:
     script = 'for p in /proc/[0-9]*; do if grep -q "^$1" "$p/cmdline" 2>/dev/null; then kill -9 "${p#/proc/}" && echo killed; fi; done'
     _, output = engine().execute(workload, ["bash", "-c", script, "bash", title])
     assert output.strip() == "killed"
+
+
+def _exhaust_memory(api: EngineApi, workload: Workload) -> None:
+    """A program takes all that the limit leaves; the kernel ends the largest ones first, which are the server and its fork. The engine
+    notices only once the dump was read further, so the process itself is looked at."""
+    hog = api.post(f"/containers/{workload.id}/exec", body={"Cmd": ["perl", "-e", '$x .= "x" x 1000000 while 1']})["Id"]
+    api.post(f"/exec/{hog}/start", body={"Detach": True})
+    pid = api.get(f"/exec/{hog}/json")["Pid"]
+    _wait_until(lambda: not Path(f"/proc/{pid}/exe").exists())
 
 
 def _wait_until(condition: Callable[[], bool]) -> None:

@@ -27,7 +27,7 @@ mkdir -p 'sub dir' empty; chmod 2750 'sub dir'; chown 1234:4321 'sub dir'
 printf 'text\n' >plain; chmod 4755 plain; touch -d '2001-02-03 04:05:06.123456789' plain
 ln plain 'sub dir/hard'; ln -s plain soft; ln -s /nowhere dangling; mkfifo pipe
 printf x >$'line\nfeed'; printf y >'键🔑'; printf z >-rf; printf b >$'\xff\xfe'; printf h >.hidden
-truncate -s 50M sparse; printf end >>sparse
+truncate -s 20M sparse; printf end >>sparse
 head -c 3000000 /dev/urandom >random; chmod 0 random; chown 4711:4711 random
 perl -e 'my ($f, $n, $v) = ("plain", "user.note", "value\0\xff"); syscall(188, $f, $n, $v, length $v, 0) == 0 or die "xattr: $!"'
 printf other >/more/file
@@ -35,7 +35,8 @@ chmod 1777 /data
 """
 LOOK = r"""
 cd /data; find . /more -printf '%p %y %m %U %G %s %n %l %T@\n' | LC_ALL=C sort; find . -type f -exec sha256sum {} + | LC_ALL=C sort
-perl -e 'my ($f, $k, $v) = ("plain", "user.note", "\0" x 100); my $n = syscall(191, $f, $k, $v, 100); print unpack("H*", substr $v, 0, $n), "\n"'
+perl -e 'my ($f, $k, $v) = ("plain", "user.note", "\0" x 100); my $n = syscall(191, $f, $k, $v, 100);
+  print unpack("H*", substr $v, 0, $n), "\n"'
 echo $(( $(stat -c %b sparse) < 200 ))
 """
 

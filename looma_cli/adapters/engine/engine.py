@@ -250,7 +250,9 @@ class ComposeEngine:
     def volume_paths(self, workload: Workload) -> list[str]:
         return beside.volume_paths(self.api, workload)
 
-    def open_beside(self, workload: Workload, image: str, command: Sequence[str], *, read_only: bool) -> AbstractContextManager[ExecProgram]:
+    def open_beside(
+        self, workload: Workload, image: str, command: Sequence[str], *, read_only: bool
+    ) -> AbstractContextManager[ExecProgram]:
         return beside.open_beside(self.api, workload, image, command, read_only)
 
     def end_beside(self, workload: Workload) -> None:
