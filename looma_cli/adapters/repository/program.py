@@ -52,6 +52,7 @@ class Running:
         self._output = process.stdout
         self._errors = Drain(process.stderr)
         self._closed = False
+        self._gave_up = False
 
     def read(self) -> bytes:
         """A piece of its output; empty at the end."""
@@ -61,7 +62,14 @@ class Running:
         """Waits for its end; ``output`` is the end of what was not read yet."""
         output = Drain(self._output)
         code = self._process.wait()
+        if self._gave_up:
+            return Outcome(1, output.text(), f"{self._errors.text()}\nFatal: it timed out")
         return Outcome(code, output.text(), self._errors.text())
+
+    def give_up(self) -> None:
+        """From another thread: whoever reads finds its end, with what it said so far."""
+        self._gave_up = True
+        end(self._process)
 
     def close(self) -> None:
         """It has ended afterwards. Idempotent."""
@@ -104,12 +112,16 @@ class Restic:
             raise
         return running
 
-    def run(self, *arguments: str, beside: Location | None = None) -> Outcome:
-        """To its end; the outcome is the caller's to judge."""
+    def run(self, *arguments: str, beside: Location | None = None, limit_seconds: float | None = None) -> Outcome:
+        """To its end, or to the limit; the outcome, with a code of 1 at the limit, is the caller's to judge."""
         running = self.start(arguments, beside=beside)
+        limit = threading.Timer(limit_seconds or threading.TIMEOUT_MAX, running.give_up)
+        limit.daemon = True
+        limit.start()
         try:
             return _whole(running)
         finally:
+            limit.cancel()
             running.close()
 
     def _program(self) -> str:

@@ -22,6 +22,7 @@ from looma_cli.errors import BackupFailed, NotFound, RepositoryDamaged, Reposito
 from looma_cli.model.backup import RepositorySnapshot, Retention, SavedStream
 
 LOCK_SECONDS = 60.0  # how long an exclusive lock (a prune, a check) is waited for
+OPEN_SECONDS = 30.0  # restic 0.18 tries for a quarter of an hour where S3 credentials are refused
 FULL_ID = 64
 
 Result = TypeVar("Result")
@@ -57,7 +58,7 @@ class ResticRepository:
 
     def exists(self) -> bool:
         try:
-            self._run("cat", "config", "--no-lock")
+            self._judge(self._restic.run("cat", "config", "--no-lock", limit_seconds=OPEN_SECONDS))
         except NotFound:
             return False
         return True
