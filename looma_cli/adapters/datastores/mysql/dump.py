@@ -77,9 +77,9 @@ class Dump:
 
 def options(version: Version, inventory: Inventory, *, binary_log: bool) -> list[str]:
     """Rows in one transaction, in the order of their primary keys (the table itself), bytes as hex; everything defined beside them."""
-    common = ["--single-transaction", "--quick", "--routines", "--triggers", "--events", "--hex-blob", "--no-tablespaces", ONE_ROW_PER_STATEMENT]
+    common = ["--single-transaction", "--quick", "--routines", "--triggers", "--events", "--hex-blob", "--no-tablespaces"]
     position = [f"--{'master' if version.mariadb else 'source'}-data=2"] * binary_log
     own = [] if version.mariadb else ["--set-gtid-purged=OFF"]
     history = ["--dump-history"] * any(table.kind == VERSIONED for table in inventory.tables)
     views = [f"--ignore-table={table.schema}.{table.name}" for table in inventory.tables if table.kind == VIEW]  # see views.py
-    return [*common, *position, *own, *history, *views, "--databases", "--", *inventory.schemas]
+    return [*common, ONE_ROW_PER_STATEMENT, *position, *own, *history, *views, "--databases", "--", *inventory.schemas]
