@@ -70,6 +70,11 @@ def put_back(operation: Operation) -> str:
     return next((record.detail for record in operation.steps if record.detail.startswith(NOT_AS_BEFORE)), "everything was put back")
 
 
+def attempted(operation: Operation) -> str:
+    """Name of the last step that was begun: the one that failed, where the operation failed."""
+    return next((record.name for record in reversed(operation.steps) if record.status != "todo"), "")
+
+
 @dataclass(frozen=True, slots=True)
 class Holder:
     """Who holds a lease: a process (pid with its start time, so that a reused pid is not mistaken) on a machine."""

@@ -8,10 +8,13 @@ from looma_cli.model.operation import Plan, PlannedStep
 from looma_cli.model.probing import mode_of
 from looma_cli.model.tenant import LayerReference, Tenant
 from looma_cli.plan.backups import SERVING, NewBackup, save_steps
+from looma_cli.steps.backups import BackupStores, EnsureRepository, RecordBackup
 from looma_cli.steps.datastores import AwaitStores
 from looma_cli.steps.layers import RemoveLayer, SettleFiles, StartLayer
 from looma_cli.steps.routes import DrainEdge, ReleaseEdge, RemoveRoute
 from looma_cli.steps.tenants import ForgetTenant, SetStatus
+
+SAVING = (StartLayer.name, AwaitStores.name, EnsureRepository.name, BackupStores.name, RecordBackup.name)  # steps for the last backup
 
 
 def plan_delete(tenant: Tenant, *, backup: NewBackup | None, stores: list[str], kept: Sequence[LayerReference] = ()) -> Plan:

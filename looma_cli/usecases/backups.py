@@ -135,8 +135,10 @@ class BackupUseCases:
         return change(self._context, scratch.name, "backup.verify", LOCAL, decide, dry_run=dry_run)
 
     def _note_problem(self, id: str, error: LoomaError) -> None:
+        """What was wrong with the set, without how its operation ended."""
+        cause = error.__cause__ if isinstance(error.__cause__, LoomaError) else error
         with self._world.store.write() as state:
-            state.save_backup(replace(state.backup(id), problem=error.message))
+            state.save_backup(replace(state.backup(id), problem=cause.message))
 
     def drill(self, budget_seconds: float, *, dry_run: bool = False) -> Iterator[Outcome]:
         """Prove the newest set of each tenant, those with the oldest proof first, until the time is up; at least one."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from looma_cli.errors import AlreadyExists, InvalidValue
+from looma_cli.errors import AlreadyExists, InvalidValue, LoomaError
 from looma_cli.model.edition import Edition
-from looma_cli.model.operation import Plan
+from looma_cli.model.operation import Plan, attempted
 from looma_cli.model.protocols import State
 from looma_cli.model.requests import CreateRequest, UpdateRequest
 from looma_cli.model.tenant import Certificate, Tenant
 from looma_cli.plan.backups import NewBackup, stores_of
 from looma_cli.plan.create import Held, plan_create, resolve_release
-from looma_cli.plan.delete import plan_delete
+from looma_cli.plan.delete import SAVING, plan_delete
 from looma_cli.plan.lifecycle import plan_restart, plan_resume, plan_route, plan_start, plan_stop, plan_suspend
 from looma_cli.plan.observation import HostObservation, Limits
 from looma_cli.plan.reallocate import Refused
@@ -186,8 +186,20 @@ class TenantUseCases:
             stores = stores_of(now, self._world.catalog.edition(now.edition)) if backup else []
             return plan_delete(now, backup=last, stores=stores, kept=left_layers(state, name))
 
-        plan = self._change(tenant, "tenant.delete", decide, dry_run, wait_seconds)
+        try:
+            plan = self._change(tenant, "tenant.delete", decide, dry_run, wait_seconds)
+        except LoomaError as error:
+            if backup:
+                self._hint_at_no_backup(name, error)
+            raise
         return plan if dry_run and plan else tenant
+
+    def _hint_at_no_backup(self, name: str, error: LoomaError) -> None:
+        """How to delete all the same, where it was the last backup that failed."""
+        with self._world.store.read() as state:
+            operation = next((one for one in state.operations(tenant=name) if one.id == error.details.get("operation")), None)
+        if operation is not None and operation.status == "failed" and attempted(operation) in SAVING:
+            error.hint = f"{error.hint}; or without a last backup: looma tenant delete {name} --no-backup"
 
     # decisions
     def _start_decision(self, tenant: Tenant, refused: Refused) -> Decide:

@@ -28,7 +28,7 @@ def test_a_tenant_has_exactly_the_contracts_keys_and_more_at_most() -> None:
     shape = document(make_tenant())
     assert list(shape) == [
         "name", "display_name", "edition", "release", "profile", "host", "status", "health", "checked_at", "hostname", "url", "public_port",
-        "generations", "images", "settings", "ports", "subnets", "last_backup", "created_at", "updated_at",
+        "generations", "images", "settings", "ports", "subnets", "last_backup", "last_proof", "created_at", "updated_at",
     ]  # fmt: skip
     assert all(port["layer"] in ("data", "app") for port in shape["ports"])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.cli.conftest import LITE, Cli
+from tests.stored import fill
 
 TENANT_KEYS = {
     "name", "display_name", "edition", "release", "profile", "host", "status", "health", "hostname", "url", "public_port", "generations",
@@ -176,9 +177,20 @@ def test_delete_says_its_name(acme: Cli) -> None:
     assert acme("tenant", "delete", "acme", "--no-backup", "-y").out == "deleted acme\n"
 
 
-def test_delete_needs_no_backup_until_there_are_backups(acme: Cli) -> None:
-    error = acme.json("tenant", "delete", "acme", "--yes", code=4)["error"]
-    assert (error["code"], "--no-backup" in error["hint"]) == ("not_allowed", True)
+def test_delete_takes_a_last_backup(acme: Cli) -> None:
+    fill(acme.machine, "acme", a="1")
+    result = acme("tenant", "delete", "acme", terminal=True, answer="y\n", NO_COLOR="1")
+    assert "Delete tenant acme (basic 1.5.0, running) and its data, after a last backup? [y/N]" in result.err
+    (backup,) = acme.json("backup", "list", "acme")["backups"]
+    assert [store["rows"] for store in backup["datastores"]] == [1, 1, 1]
+    assert acme.json("tenant", "list") == {"tenants": []}
+
+
+def test_delete_whose_last_backup_fails_says_how_to_do_without(acme: Cli) -> None:
+    acme.machine.stores.failing.add("mysql")
+    error = acme.json("tenant", "delete", "acme", "--yes", code=1)["error"]
+    assert error["hint"].endswith("looma tenant delete acme --no-backup")
+    assert acme.json("tenant", "show", "acme")["status"] == "running"
 
 
 def test_render_prints_files_and_differences(acme: Cli) -> None:

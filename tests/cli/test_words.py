@@ -32,6 +32,7 @@ def test_durations(seconds: float, words: str) -> None:
 
 def test_sizes_and_counts() -> None:
     assert [size(n) for n in (None, 0, 128 << 20, 12 << 30, 3 << 29)] == ["", "", "128 MiB", "12 GiB", "1.5 GiB"]
+    assert [size(n) for n in (1, 1023, 1024, 100 << 10)] == ["1 B", "1023 B", "1 KiB", "100 KiB"]
     assert (plural(1, "port"), plural(0, "port")) == ("1 port", "0 ports")
     assert moment(NOW) == "2026-01-31 08:00:00 UTC"
 

@@ -17,8 +17,8 @@ COLUMNS = (
     Column("age"),
     Column("size", drop=3, right=True),
     Column("stored", drop=4, right=True),
-    Column("proven", least=6),
-    Column("partial", least=9),
+    Column("proven"),
+    Column("remark", least=12, wrap=True),
 )
 STORES = (
     Column("datastore", least=8),
@@ -32,18 +32,20 @@ PARTS = (Column("datastore", drop=1, least=8), Column("part", least=16), Column(
 
 
 def table(backups: Sequence[Any], screen: Screen) -> list[str]:
-    rows = [(b.id, b.tenant, b.kind, ago(b.created_at), _size(b.size_bytes), _size(b.stored_bytes), _proof(b), _lacks(b)) for b in backups]
+    rows = [(b.id, b.tenant, b.kind, ago(b.created_at), _size(b.size_bytes), _size(b.stored_bytes), _proof(b), _remark(b)) for b in backups]
     return laid_out(COLUMNS, rows, screen)
 
 
 def _proof(backup: Any) -> str:
     if backup.problem:
-        return Painted(f"● {backup.problem}", "red", head=True)
+        return state("failed")
     return ago(backup.verified_at) if backup.verified_at else Painted("never", "dim")
 
 
-def _lacks(backup: Any) -> str:
-    return Painted(f"lacks {', '.join(backup.missing)}", "yellow") if backup.partial else ""
+def _remark(backup: Any) -> str:
+    """What is not as it should be; nothing for most."""
+    lacks = f"partial: lacks {', '.join(backup.missing)}" if backup.partial else ""
+    return Painted("; ".join(filter(None, (lacks, backup.problem))), "red" if backup.problem else "yellow")
 
 
 def brief(backup: Any, screen: Screen) -> list[str]:

@@ -12,15 +12,17 @@ from looma_cli.cli.words import ago, plural, state
 
 TENANTS = (
     Column("tenant", least=12),
-    Column("edition", drop=4, least=6),
-    Column("release", drop=5),
-    Column("host", drop=6, least=5),
+    Column("edition", drop=6, least=6),
+    Column("release", drop=7),
+    Column("host", drop=8, least=5),
     Column("status"),
     Column("health"),
-    Column("checked", drop=3),
-    Column("backup", drop=7),
-    Column("url", drop=2),
+    Column("checked", drop=5),
+    Column("backup", drop=2),
+    Column("proven", drop=3),
+    Column("url", drop=4),
 )
+CONCERNS = (Column("backups of", least=10), Column("state"), Column("why", least=20, wrap=True))
 HOSTS = (
     Column("host", least=8),
     Column("status"),
@@ -34,6 +36,8 @@ def page(fleet: Any, screen: Screen) -> list[str]:
     lines: list[str] = []
     if fleet.tenants:
         lines += [*laid_out(TENANTS, [_tenant(t) for t in fleet.tenants], screen), ""]
+    if fleet.concerns:
+        lines += [*laid_out(CONCERNS, _concerns(fleet), screen), ""]
     if fleet.hosts:
         lines += [*laid_out(HOSTS, [_host(h) for h in fleet.hosts], screen), ""]
     if fleet.operations:
@@ -53,11 +57,14 @@ def summary(fleet: Any, screen: Screen) -> str:
 
 def _tenant(tenant: Any) -> tuple[str, ...]:
     url = Painted(tenant.url, "cyan" if tenant.status == "running" else "dim")
-    backup = ago(tenant.last_backup)
     return (
         tenant.name, tenant.edition, tenant.release, tenant.host, state(tenant.status), state(tenant.health),
-        ago(tenant.checked_at), backup, url,
+        ago(tenant.checked_at), ago(tenant.last_backup), ago(tenant.last_proof), url,
     )  # fmt: skip
+
+
+def _concerns(fleet: Any) -> list[tuple[str, ...]]:
+    return [(name, state(line.state), Painted(line.detail, "red")) for name, lines in fleet.concerns.items() for line in lines]
 
 
 def _host(host: Any) -> tuple[str, ...]:

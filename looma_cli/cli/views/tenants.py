@@ -122,6 +122,7 @@ def _facts(tenant: Any) -> list[tuple[str, str]]:
         ("subnets", ", ".join(f"{subnet.layer} {subnet.cidr}" for subnet in tenant.subnets)),
         ("settings", "  ".join(f"{key}={value}" for key, value in tenant.settings.items())),
         ("last backup", ago(tenant.last_backup)),
+        ("last proof", ago(tenant.last_proof)),
         ("created", moment(tenant.created_at)),
         ("updated", moment(tenant.updated_at)),
     ]

@@ -6,7 +6,7 @@ import pytest
 
 from looma_cli.errors import NotAllowed, NotFound
 from looma_cli.usecases.restoring import RestoreRequest
-from tests.stored import fill, held
+from tests.stored import STORES, fill, held
 from tests.worlds import Machine, lite
 
 ALL = {"a": "1", "b": "2"}
@@ -24,7 +24,7 @@ def test_anothers_set_is_refused_from_a_repository_too(machine: Machine) -> None
     for backup in (theirs.id, None):  # type: ignore[union-attr]
         with pytest.raises(NotFound):
             looma.restores.restore(RestoreRequest("acme", backup, location=location(machine, "other")))
-    assert held(machine, "acme") == dict.fromkeys(("mysql", "redis", "postgresql"), ALL)
+    assert held(machine, "acme") == dict.fromkeys(STORES, ALL)
 
 
 def test_a_new_tenant_from_a_partial_set_has_to_name_what_it_gets(machine: Machine) -> None:

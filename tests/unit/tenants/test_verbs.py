@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from looma_cli.errors import (
-    NotAllowed,
-)
+from looma_cli.errors import LoomaError, NotAllowed, OperationFailed
 from looma_cli.model.requests import UpdateRequest
+from looma_cli.usecases.restoring import RestoreRequest
+from tests.stored import STORES, fill, held
 from tests.unit.tenants.traces import containers, nothing_left
 from tests.worlds import Machine, lite
 
@@ -30,12 +30,33 @@ def test_delete_of_one_of_two_leaves_the_other_alone(machine: Machine) -> None:
     assert all("first" not in name for name in machine.left_on_engine())
 
 
-def test_delete_asks_for_the_flag_until_there_are_backups(machine: Machine) -> None:
+def test_delete_takes_a_last_backup_that_stays(machine: Machine) -> None:
     machine.looma().tenants.create(lite())
-    with pytest.raises(NotAllowed) as caught:
+    fill(machine, "acme", a="1")
+    machine.looma().tenants.delete("acme", backup=True)
+    assert nothing_left(machine)
+    (last,) = machine.looma().backups.list("acme")
+    assert {store.name: store.fingerprint.rows for store in last.datastores} == {"mysql": 1, "redis": 1, "postgresql": 1}
+    machine.looma().restores.restore(RestoreRequest("acme"))
+    assert held(machine, "acme") == {store: {"a": "1"} for store in STORES}
+
+
+def test_delete_whose_last_backup_fails_leaves_the_tenant_serving_and_says_the_way(machine: Machine) -> None:
+    machine.looma().tenants.create(lite())
+    machine.stores.failing.add("redis")
+    with pytest.raises(OperationFailed, match="the dump broke off") as caught:
         machine.looma().tenants.delete("acme", backup=True)
-    assert "--no-backup" in caught.value.hint
+    assert caught.value.hint.endswith("looma tenant delete acme --no-backup")
     assert machine.looma().health.check(["acme"]).healthy
+    assert machine.looma().backups.list("acme") == []
+
+
+def test_delete_that_fails_at_something_else_does_not_blame_the_backup(machine: Machine) -> None:
+    machine.looma().tenants.create(lite())
+    machine.daemon.answers = False
+    with pytest.raises(LoomaError) as caught:
+        machine.looma().tenants.delete("acme", backup=True)
+    assert "--no-backup" not in caught.value.hint
 
 
 def test_stop_start_restart(machine: Machine) -> None:
