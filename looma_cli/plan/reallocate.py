@@ -38,7 +38,8 @@ def moved_ports(
 
     Raises Conflict with the list of conflicts where the tenant wants the documented numbers only.
     """
-    own = {row.host_port for row in tenant.ports}
+    present = [row for row in tenant.ports if row.generation == tenant.layer(row.layer).generation]  # not those of kept layers
+    own = {row.host_port for row in present}
     taken = [error for error in refused if isinstance(error, PortTaken) and error.details.get("port", None) in {None, *own}]
     if not taken:
         return []
@@ -47,7 +48,7 @@ def moved_ports(
     state = "reserved" if tenant.status in AT_REST else "bound"
     chosen = choose_ports(wanted_ports(components), held.ports | seen.listening, "block", limits.port_range)
     rows = [replace(row, state=state) for row in allocations_of(tenant, chosen)]
-    return [Reallocate(tenant.name, encode(tenant.ports), encode(rows)).planned("the engine says that a port is taken")]
+    return [Reallocate(tenant.name, encode(present), encode(rows)).planned("the engine says that a port is taken")]
 
 
 def _conflict(tenant: Tenant, seen: HostObservation, taken: Sequence[PortTaken]) -> Conflict:
@@ -71,7 +72,8 @@ def _moved_subnets(tenant: Tenant, seen: HostObservation, held: Held, limits: Li
     cidrs = {error.details.get("cidr") for error in refused if isinstance(error, SubnetTaken)}
     if not cidrs or tenant.status not in AT_REST:
         return []
-    lost = [subnet for subnet in tenant.subnets if {None, subnet.cidr} & cidrs or _overlapped(subnet.cidr, seen.networks)]
+    present = [subnet for subnet in tenant.subnets if subnet.generation == tenant.layer(subnet.layer).generation]
+    lost = [subnet for subnet in present if {None, subnet.cidr} & cidrs or _overlapped(subnet.cidr, seen.networks)]
     if not lost:
         return []
     chosen = choose_subnets(len(lost), [*held.subnets, *seen.networks], limits.subnet_pool)

@@ -14,7 +14,7 @@ from looma_cli.model.operation import Plan, PlannedStep
 from looma_cli.model.requests import CreateRequest
 from looma_cli.model.tenant import Allocation, Certificate, LayerReference, Subnet, Tenant
 from looma_cli.plan.backups import SERVING, NewBackup, restore_steps, save_steps, stores_in, stores_of
-from looma_cli.plan.create import Held, allocations_of, components_of, image_references, plan_create
+from looma_cli.plan.create import Held, allocations_of, components_of, image_references, plan_create, reserve_edge
 from looma_cli.plan.lifecycle import require
 from looma_cli.plan.observation import HostObservation, Limits
 from looma_cli.plan.ports import choose_ports, wanted_ports
@@ -108,6 +108,8 @@ def plan_restore(
         sources += [(store, _of(safety, tenant, manifest)) for store in rest]
     steps = [
         ReserveGeneration(name, layers, encode(rows), encode(subnets)).planned("new layers beside the old"),
+        *reserve_edge(name, host, held, held.ports | seen.listening | {(row.protocol, row.host_port) for row in rows}, limits),
+        EnsureEdge(name, host, edge_image).planned("every tenant is reached through it"),
         *_frozen(tenant, safety),
         RenderStack(name, layers, True, seen.start_interval).planned("the new layers"),
         PullImages(name, host, references, tenant.images == "local").planned("the stack's images"),
@@ -118,7 +120,6 @@ def plan_restore(
         AwaitHealthy(name, "data", host, data).planned("services need their datastores"),
         StartLayer(name, "app", app, host, "absent", created=True).planned("on the restored data"),
         AwaitHealthy(name, "app", host, app).planned("no route before health"),
-        EnsureEdge(name, host, edge_image).planned("every tenant is reached through it"),
         PutBackRoute(name, host).planned("for the way back"),
         ApplyRoute(name, host, "frozen" if mode == "serving" else mode, False, layers).planned("the new layers are proven"),
         _change_over(tenant, data, app),
@@ -157,8 +158,10 @@ def _change_over(tenant: Tenant, data: int, app: int) -> PlannedStep:
 
 
 def _frozen(tenant: Tenant, safety: NewBackup | None) -> list[PlannedStep]:
+    """A write that was let through before is acknowledged before the backup begins."""
     freeze = SetRouteMode(tenant.name, tenant.host, "frozen", "serving").planned("what is written from here on would be lost")
-    steps = [freeze] if tenant.status == "running" else []
+    drain = DrainEdge(tenant.name, tenant.host).planned("writes in flight are still taken along")
+    steps = [freeze, drain] if tenant.status == "running" else []
     return [*steps, *(save_steps(tenant, safety, keep=True) if safety else [])]
 
 

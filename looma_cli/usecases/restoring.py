@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from looma_cli.errors import AlreadyExists, NotFound
+from looma_cli.errors import AlreadyExists, Cancelled, LoomaError, NotAllowed, NotFound, Paused
 from looma_cli.model.backup import Backup, BackupManifest
+from looma_cli.model.layer import LABEL_TENANT
 from looma_cli.model.operation import Operation, Plan
-from looma_cli.model.protocols import State
+from looma_cli.model.protocols import Engine, State
 from looma_cli.model.requests import CreateRequest
 from looma_cli.model.tenant import Certificate, LayerReference, Tenant
 from looma_cli.plan.backups import NewBackup
@@ -16,6 +17,7 @@ from looma_cli.plan.reallocate import Refused
 from looma_cli.plan.restore import plan_restore, plan_restore_as, plan_retire
 from looma_cli.steps.backups import CERTIFICATE_KEY
 from looma_cli.steps.sets import read_set
+from looma_cli.usecases.audit import reference_of
 from looma_cli.usecases.backups import BackupUseCases, new_backup_id, opened_secrets
 from looma_cli.usecases.changing import change
 from looma_cli.usecases.context import LOCAL, Context, held_on, host_record, observe_host
@@ -100,10 +102,13 @@ class RestoreUseCases:
     def _in_place(self, name: str, manifest: BackupManifest, request: RestoreRequest, dry_run: bool, wait_seconds: float) -> Plan | None:
         with self._world.store.read() as state:
             tenant = state.tenant(name)
-        safety = NewBackup(new_backup_id(), self._context.backup_location(name)) if request.safety else None
+        self._refuse_other_accounts(tenant, manifest)
 
         def attempt(refused: Refused) -> Plan | None:
             seen = observe_host(self._context, tenant.host, engine=True)
+            there = layers_on(self._world.engine(tenant.host), name)
+            # of this try: the tenant served after the one before was put back, and took writes
+            safety = NewBackup(new_backup_id(), self._context.backup_location(name)) if request.safety else None
 
             def decide(state: State) -> Plan:
                 now = state.tenant(name)
@@ -116,7 +121,7 @@ class RestoreUseCases:
                     self._context.limits,
                     only=request.only,
                     safety=safety,
-                    kept=[kept.reference for kept in state.kept_layers(name)],
+                    kept=[*there, *(kept.reference for kept in state.kept_layers(name))],
                     keep_seconds=request.keep_seconds,
                     registry=self._context.registry,
                     edge_image=self._context.edge_image(now.images),
@@ -126,6 +131,20 @@ class RestoreUseCases:
             return change(self._context, name, "backup.restore", tenant.host, decide, dry_run=dry_run, wait_seconds=wait_seconds)
 
         return replanning(self._context, tenant.host, attempt, keep=tenant.public_port)
+
+    def _refuse_other_accounts(self, tenant: Tenant, manifest: BackupManifest) -> None:
+        """Raises NotAllowed for a set whose accounts have passwords that the tenant's services do not know: of an earlier tenant of the
+        name, or of another home's."""
+        world, edition = self._world, self._world.catalog.edition(tenant.edition)
+        with world.store.read() as state:
+            present = state.secrets(tenant.name)
+        components = [one for one in edition.components if any(one.name == store.name for store in manifest.backup.datastores)]
+        names = {name for one in components for name in one.secrets if name in present and name in manifest.secrets}
+        if any(world.vault.open(present[name]) != world.backup_vault.open(manifest.secrets[name]) for name in sorted(names)):
+            raise NotAllowed(
+                f"backup {manifest.backup.id} is of an earlier {tenant.name}, whose datastores had other secrets",
+                f"restore it as a tenant of its own: looma backup restore {tenant.name} {manifest.backup.id} --as NEW",
+            )
 
     # as a tenant of its own
     def _as_new(self, name: str, manifest: BackupManifest, request: RestoreRequest, dry_run: bool, wait_seconds: float) -> Plan | None:
@@ -189,14 +208,23 @@ class RestoreUseCases:
 
     # letting go
     def retire(self, tenant: str | None = None, *, everything: bool = False, dry_run: bool = False) -> list[Plan]:
-        """Remove left layers whose time is over (``everything``: at once), tenant by tenant."""
+        """Remove left layers whose time is over (``everything``: at once), tenant by tenant. Raises the first tenant's error when all
+        have had their turn."""
         now = self._world.clock.now()
         with self._world.store.read() as state:
             due = [kept for kept in state.kept_layers(tenant) if everything or kept.keep_until <= now]
-        plans = []
+        plans, errors = [], []
         for name, host in dict.fromkeys((kept.reference.tenant, kept.host) for kept in due):
-            plan = self._retire(name, host, [k.reference for k in due if k.reference.tenant == name], dry_run)
-            plans += [plan] if plan else []
+            try:
+                plan = self._retire(name, host, [k.reference for k in due if k.reference.tenant == name], dry_run)
+            except (Cancelled, Paused):
+                raise
+            except LoomaError as error:  # somebody works on that one: the others' time is over all the same
+                errors.append(error)
+            else:
+                plans += [plan] if plan else []
+        if errors:
+            raise errors[0]
         return plans
 
     def _retire(self, name: str, host: str, references: Sequence[LayerReference], dry_run: bool) -> Plan | None:
@@ -208,6 +236,13 @@ class RestoreUseCases:
             return plan_retire(name, host, left) if left else None
 
         return change(self._context, name, "tenant.retire", host, decide, dry_run=dry_run)
+
+
+def layers_on(engine: Engine, tenant: str) -> list[LayerReference]:
+    """Layers of a tenant of which the engine has anything, known to the state or not."""
+    networks = [one for one in engine.networks() if one.labels.get(LABEL_TENANT) == tenant]
+    found = (reference_of(one.labels) for one in (*engine.workloads(tenant), *engine.volumes(tenant), *networks))
+    return sorted({reference for reference in found if reference is not None})
 
 
 def _anothers(tenant: str, backup: Backup, where: str = "") -> NotFound:
