@@ -36,7 +36,7 @@ def test_prune_forgets_what_the_policy_does_not_keep(aged: Cli) -> None:
 
 
 def test_prune_keeps_the_last_proven_one(aged: Cli) -> None:
-    newest, middle, oldest = ids(aged)
+    newest, _, oldest = ids(aged)
     aged.json("backup", "verify", oldest)
     aged.json("backup", "prune", "acme", "--keep-last", "1", "--yes")
     assert ids(aged) == [newest, oldest]
