@@ -164,7 +164,8 @@ class ResticRepository:
 
     def _begin(self, snapshot: str, name: str) -> tuple[Running, bytes]:
         """restic dumps, and its first piece: a failure to begin is known here."""
-        running = self._restic.start(["dump", "--", snapshot, f"/{snapshots.file_name(name)}"])
+        # Without --quiet restic 0.18 says on standard output, among the bytes, that the repository is locked.
+        running = self._restic.start(["dump", "--quiet", "--", snapshot, f"/{snapshots.file_name(name)}"])
         try:
             first = running.read()
             if not first:
