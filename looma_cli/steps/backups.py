@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from looma_cli import __version__
 from looma_cli.errors import BackupFailed, LoomaError, NotFound
-from looma_cli.model.backup import Backup, BackupManifest, StoreBackup
+from looma_cli.model.backup import Backup, BackupManifest, RepositorySnapshot, StoreBackup
 from looma_cli.model.backup_protocols import Datastore, Repository
 from looma_cli.model.codec import encode
 from looma_cli.model.protocols import State
@@ -16,7 +17,7 @@ from looma_cli.model.world import World
 from looma_cli.steps.base import Progress, StateStep, WorldStep
 from looma_cli.steps.datastores import containers_of, stored_components
 from looma_cli.steps.saving import Saving
-from looma_cli.steps.sets import MANIFEST, MANIFEST_FILE, is_complete, manifest_bytes, read_manifest, read_set, set_snapshots
+from looma_cli.steps.sets import MANIFEST, MANIFEST_FILE, is_complete, manifest_bytes, read_manifest, read_set, remembered, set_snapshots
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,10 @@ class BackupStores(WorldStep):
 
     def do(self, world: World, progress: Progress) -> str:
         repository = world.repository(self.location)
-        if is_complete(repository, self.backup):
+        snapshots = set_snapshots(repository, self.backup)
+        if any(snapshot.tags.get("part") == MANIFEST for snapshot in snapshots):
             return "complete already"
-        self._forget_leftovers(repository)
+        self._forget(repository, snapshots)
         stores = self._stores(world)
         for store in stores.values():
             store.abandon()
@@ -73,6 +75,7 @@ class BackupStores(WorldStep):
         saved = saving.run(stores)
         set_ = self._set(world, saved, saving, tags)
         repository.save(MANIFEST_FILE, {**tags, "part": MANIFEST}, [manifest_bytes(set_)], at)
+        remembered(repository, set_)
         missing = f", without {', '.join(set_.backup.missing)}" if set_.backup.missing else ""
         return f"{len(saved)} datastores, {set_.backup.size_bytes} bytes{missing}"
 
@@ -87,14 +90,13 @@ class BackupStores(WorldStep):
             with world.store.write() as state:  # the step that records it may not have come to it
                 state.save_backup(read_set(repository, self.backup).backup)
             return "kept"
-        self._forget_leftovers(repository)
+        self._forget(repository, set_snapshots(repository, self.backup))
         return ""
 
-    def _forget_leftovers(self, repository: Repository) -> None:
-        leftovers = [snapshot.id for snapshot in set_snapshots(repository, self.backup)]
+    def _forget(self, repository: Repository, leftovers: Sequence[RepositorySnapshot]) -> None:
         if leftovers:
             repository.unlock()
-            repository.forget(leftovers)
+            repository.forget([snapshot.id for snapshot in leftovers])
 
     @property
     def _layer(self) -> LayerReference:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from looma_cli.errors import BackupTooNew, NotFound, RepositoryDamaged
 from looma_cli.model.backup import BACKUP_FORMAT, BackupManifest, RepositorySnapshot, StoreBackup, decode_backup
@@ -14,6 +15,8 @@ from looma_cli.model.codec import encode
 
 MANIFEST = "manifest"
 MANIFEST_FILE = "manifest.json"
+# A manifest never changes, and reading one costs two starts of restic: each is read once as long as the repository is open.
+_READ: WeakKeyDictionary[Repository, dict[str, BackupManifest]] = WeakKeyDictionary()
 
 
 def set_snapshots(repository: Repository, id: str) -> list[RepositorySnapshot]:
@@ -27,10 +30,19 @@ def is_complete(repository: Repository, id: str) -> bool:
 
 def read_set(repository: Repository, id: str) -> BackupManifest:
     """Raises NotFound for a set that is not there or was never completed, BackupTooNew, RepositoryDamaged."""
+    known = _READ.get(repository, {}).get(id)
+    if known is not None:
+        return known
     found = repository.snapshots({"set": id, "part": MANIFEST})
     if not found:
         raise NotFound(f"there is no backup {id} in {repository.location}", "looma backup list shows them", backup=id)
-    return read_manifest(repository, found[-1])
+    return remembered(repository, read_manifest(repository, found[-1]))
+
+
+def remembered(repository: Repository, manifest: BackupManifest) -> BackupManifest:
+    """The same manifest, known from now on without being read."""
+    _READ.setdefault(repository, {})[manifest.backup.id] = manifest
+    return manifest
 
 
 def read_manifest(repository: Repository, snapshot: RepositorySnapshot) -> BackupManifest:
