@@ -78,7 +78,9 @@ OBJECTS = """
 CREATE SEQUENCE down INCREMENT BY -3 MINVALUE -1000 MAXVALUE 50 START 40;
 SELECT nextval('down'), nextval('down');
 CREATE SEQUENCE untouched START 77;
-CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS $body$ BEGIN NEW.label := coalesce(NEW.label, $q$it's$q$); RETURN NEW; END $body$;
+CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS $body$
+BEGIN NEW.label := coalesce(NEW.label, $q$it's$q$);
+RETURN NEW; END $body$;
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE OF label ON items FOR EACH ROW WHEN (NEW.id > 0) EXECUTE FUNCTION stamp();
 ALTER TABLE items DISABLE TRIGGER stamp;
 CREATE PROCEDURE 清空(INOUT n int) LANGUAGE sql BEGIN ATOMIC SELECT n + 1; END;

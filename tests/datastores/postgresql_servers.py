@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 
 from looma_cli.adapters.datastores.postgresql import PostgresqlDatastore
 from looma_cli.adapters.engine import EngineApi
@@ -35,7 +36,13 @@ def wait_until(true: Callable[[], bool], seconds: float = 60) -> None:
         time.sleep(0.05)
 
 
-def saved(source: PostgresqlDatastore) -> tuple[Fingerprint, dict[str, bytes]]:
+@dataclass(frozen=True)
+class Saved:
+    fingerprint: Fingerprint
+    streams: dict[str, bytes]
+
+
+def saved(source: PostgresqlDatastore) -> Saved:
     """One moment: its fingerprint and all of its streams."""
     with source.moment() as moment:
         moment.release()
@@ -43,7 +50,7 @@ def saved(source: PostgresqlDatastore) -> tuple[Fingerprint, dict[str, bytes]]:
         for name in moment.streams:
             with moment.dump(name) as chunks:
                 streams[name] = b"".join(chunks)
-        return moment.fingerprint(), streams
+        return Saved(moment.fingerprint(), streams)
 
 
 def readers(streams: Mapping[str, bytes]) -> dict[str, Callable[[], AbstractContextManager[Iterator[bytes]]]]:

@@ -11,8 +11,9 @@ from looma_cli.errors import LoomaError
 from looma_cli.model.layer import Workload
 from looma_cli.model.protocols import Engine, Program
 
-# A program that is left early is ended by its mark, and must not take the sessions with it.
-SESSION, DUMP, RESTORE = MARKS = ("looma-backup", "looma-backup-dump", "looma-restore")
+# Dumps have marks of their own: one that is left early is ended by its mark, and must take no other with it, for the engine stalls over
+# a program that has ended with output that nobody takes. ``abandon`` ends them by their connections to the server.
+SESSION, RESTORE = MARKS = ("looma-backup", "looma-restore")
 APPLICATION = "looma-backup"
 FALLBACKS = ("postgres", "template1")  # every cluster has them, until somebody drops the first
 
@@ -59,7 +60,7 @@ class Access:
         password_file = self.settings.get("password_file", "")
         return ["sh", "-c", _CLIENT, "sh", password_file, self.user, given, APPLICATION, *command]
 
-    def program(self, command: Sequence[str], mark: str, options: Mapping[str, str] = OPTIONS) -> AbstractContextManager[Program]:
+    def program(self, command: Sequence[str], mark: str = "", options: Mapping[str, str] = OPTIONS) -> AbstractContextManager[Program]:
         return self.engine.open_program(self.workload, self.client(command, options), mark=mark)
 
     @contextmanager

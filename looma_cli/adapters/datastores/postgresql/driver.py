@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 
-from looma_cli.adapters.datastores.postgresql.access import APPLICATION, DUMP, FALLBACKS, Access, psql
+from looma_cli.adapters.datastores.postgresql.access import APPLICATION, FALLBACKS, Access, psql
 from looma_cli.adapters.datastores.postgresql.dump import definitions_command
 from looma_cli.adapters.datastores.postgresql.fingerprint import fingerprint
 from looma_cli.adapters.datastores.postgresql.globals import read_globals
@@ -61,7 +61,7 @@ class PostgresqlDatastore:
         """``like`` is not needed: the parts do not depend on the data."""
         with snapshots(self._access) as taken:
             statements = read_globals(taken[0].session)
-            return fingerprint(taken, statements, lambda one: self._access.program(definitions_command(one), DUMP))
+            return fingerprint(taken, statements, lambda one: self._access.program(definitions_command(one)))
 
     def restore(self, streams: Mapping[str, Callable[[], Chunks]], progress: Callable[[str], None]) -> None:
         restore(self._access, streams, progress)

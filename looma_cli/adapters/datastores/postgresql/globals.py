@@ -33,11 +33,12 @@ SELECT 0 AS step, 0 AS level, format('SELECT format(''CREATE ROLE %%I'', %1$L) W
     '(SELECT FROM pg_catalog.pg_roles WHERE rolname = %1$L) \\gexec', rolname) AS statement
 FROM pg_authid WHERE {_OWN}
 UNION ALL
-SELECT 1, 0, format('ALTER ROLE %I WITH %s CONNECTION LIMIT %s VALID UNTIL %L PASSWORD %L;', rolname, concat_ws(' ',
+SELECT 1, 0, format('ALTER ROLE %I WITH %s CONNECTION LIMIT %s%s PASSWORD %L;', rolname, concat_ws(' ',
     CASE WHEN rolsuper THEN 'SUPERUSER' ELSE 'NOSUPERUSER' END, CASE WHEN rolinherit THEN 'INHERIT' ELSE 'NOINHERIT' END,
     CASE WHEN rolcreaterole THEN 'CREATEROLE' ELSE 'NOCREATEROLE' END, CASE WHEN rolcreatedb THEN 'CREATEDB' ELSE 'NOCREATEDB' END,
     CASE WHEN rolcanlogin THEN 'LOGIN' ELSE 'NOLOGIN' END, CASE WHEN rolreplication THEN 'REPLICATION' ELSE 'NOREPLICATION' END,
-    CASE WHEN rolbypassrls THEN 'BYPASSRLS' ELSE 'NOBYPASSRLS' END), rolconnlimit, coalesce(rolvaliduntil, 'infinity'), rolpassword)
+    CASE WHEN rolbypassrls THEN 'BYPASSRLS' ELSE 'NOBYPASSRLS' END), rolconnlimit,
+    ' VALID UNTIL ' || quote_literal(rolvaliduntil), rolpassword)
 FROM pg_authid WHERE {_OWN}
 UNION ALL
 SELECT 2, 0, format('ALTER ROLE %s SET %I TO %s;', coalesce(quote_ident(r.rolname), 'ALL'), name, {_VALUE})

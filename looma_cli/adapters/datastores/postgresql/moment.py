@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
-from looma_cli.adapters.datastores.postgresql.access import DUMP, Access
+from looma_cli.adapters.datastores.postgresql.access import Access
 from looma_cli.adapters.datastores.postgresql.catalogue import POSITION
 from looma_cli.adapters.datastores.postgresql.dump import GLOBALS, archive, archive_command, database_of, definitions_command, stream_name
 from looma_cli.adapters.datastores.postgresql.fingerprint import fingerprint
@@ -40,7 +40,7 @@ class PostgresqlMoment:
         if not self._released:
             self._released = True
             for command in self._lockers():
-                self._started[tuple(command)] = self._programs.enter_context(self._access.program(command, DUMP))
+                self._started[tuple(command)] = self._programs.enter_context(self._access.program(command))
 
     def _lockers(self) -> list[list[str]]:
         snapshots = [one for one in self._snapshots.values() if one.has_tables][:STARTED_AT_ONCE]
@@ -66,7 +66,7 @@ class PostgresqlMoment:
         if program := self._started.pop(tuple(command), None):
             yield program
             return
-        with self._access.program(command, DUMP) as program:
+        with self._access.program(command) as program:
             yield program
 
 
