@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import copy
 import os
+import re
+import sys
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +20,7 @@ from looma_cli.settings import Settings, data_directory, port_range, subnet_pool
 
 if TYPE_CHECKING:
     from looma_cli.adapters.database.store import DatabaseStore
-    from looma_cli.model.backup_protocols import BackupVault, Datastore, Repository
+    from looma_cli.model.backup_protocols import BackupVault, Datastore, Repository, Scheduler
     from looma_cli.model.edition import Component
     from looma_cli.model.layer import Workload
     from looma_cli.model.protocols import (
@@ -35,16 +37,19 @@ if TYPE_CHECKING:
         Workers,
     )
     from looma_cli.model.reporting import Reporter
+    from looma_cli.model.schedule import Schedule, ScheduledRun
     from looma_cli.usecases.backups import BackupUseCases
     from looma_cli.usecases.context import Context
     from looma_cli.usecases.core import CoreUseCases
     from looma_cli.usecases.doctor import DoctorUseCases
+    from looma_cli.usecases.due import DueBackups
     from looma_cli.usecases.editions import EditionUseCases
     from looma_cli.usecases.health import HealthUseCases
     from looma_cli.usecases.images import ImageUseCases
     from looma_cli.usecases.operations import OperationUseCases
     from looma_cli.usecases.resources import NetworkUseCases, PortUseCases
     from looma_cli.usecases.restoring import RestoreUseCases
+    from looma_cli.usecases.schedules import ScheduleUseCases
     from looma_cli.usecases.stacks import StackUseCases
     from looma_cli.usecases.state import StateUseCases
     from looma_cli.usecases.status import StatusUseCases
@@ -61,6 +66,7 @@ class RealWorld:
         self._on_child = on_child
         self._engines: dict[str, Engine] = {}
         self._edges: dict[str, Edge] = {}
+        self._repositories: dict[str, Repository] = {}
         self.registry: str = settings.registry
         self.health_timeout: float = settings.health_timeout
         self.hard_limits = True
@@ -115,13 +121,22 @@ class RealWorld:
     def repository(self, location: str) -> Repository:
         from looma_cli.adapters.repository import ResticRepository
 
-        environment = {**os.environ, "RESTIC_CACHE_DIR": str(self._settings.home / "cache" / "restic")}
-        return ResticRepository(location, self._passphrase_file, environment, self._on_child)
+        if location not in self._repositories:
+            environment = {**os.environ, "RESTIC_CACHE_DIR": str(self._settings.home / "cache" / "restic")}
+            self._repositories[location] = ResticRepository(location, self._passphrase_file, environment, self._on_child)
+        return self._repositories[location]
 
     def datastore(self, host: str, workload: Workload, component: Component) -> Datastore:
         from looma_cli.adapters.datastores import open_datastore
 
         return open_datastore(self.engine(host), workload, component)
+
+    def scheduler(self, by: str | None) -> Scheduler:
+        from looma_cli.adapters import processes
+        from looma_cli.adapters.scheduler import open_scheduler
+        from looma_cli.adapters.scheduler.machine import Machine
+
+        return open_scheduler(Machine(user=processes.user()), by)
 
     @cached_property
     def leases(self) -> Leases:
@@ -197,10 +212,11 @@ class RealWorld:
 class Looma:
     """All use cases of one command; each attribute is one noun."""
 
-    def __init__(self, settings: Settings, context: Context, world: Any) -> None:
+    def __init__(self, settings: Settings, context: Context, world: Any, environment: Mapping[str, str]) -> None:
         self.settings = settings
         self._context = context
         self._world = world
+        self._environment = environment
 
     @cached_property
     def tenants(self) -> TenantUseCases:
@@ -263,6 +279,23 @@ class Looma:
         return BackupUseCases(self._context)
 
     @cached_property
+    def due_backups(self) -> DueBackups:
+        from looma_cli.usecases.due import DueBackups
+
+        return DueBackups(self._context)
+
+    @cached_property
+    def schedules(self) -> ScheduleUseCases:
+        from looma_cli.usecases.schedules import ScheduleUseCases
+
+        return ScheduleUseCases(self._context, self._world.scheduler, self._scheduled_run)
+
+    def _scheduled_run(self, schedule: Schedule) -> ScheduledRun:
+        with self._world.store.read() as state:
+            installation = state.installation()
+        return scheduled_run(schedule, self.settings, installation, self._environment)
+
+    @cached_property
     def restores(self) -> RestoreUseCases:
         from looma_cli.usecases.restoring import RestoreUseCases
 
@@ -300,7 +333,8 @@ def open_looma(
     from looma_cli.plan.observation import Limits
     from looma_cli.usecases.context import Children, Context
 
-    settings = settings_module.load(flags, os.environ if environment is None else environment)
+    environment = os.environ if environment is None else environment
+    settings = settings_module.load(flags, environment)
     children = Children()
     workers = None
     if world is None:
@@ -323,10 +357,59 @@ def open_looma(
         children,
         stop_requested,
         workers=workers,
-        backup_repository=settings.backup_repository or str(settings.home / "backups"),
-        backup_copy=settings.backup_copy,
+        backup_repository=_place(settings.backup_repository or str(settings.home / "backups")),
+        backup_copy=_place(settings.backup_copy) if settings.backup_copy else None,
     )
-    return Looma(settings, context, world)
+    return Looma(settings, context, world, environment)
+
+
+# What a run by a timer needs beside looma's own settings: where programs are, which engine, and how places for backups are reached.
+PASSED_ON = re.compile(
+    r"PATH|HOME|DOCKER_(HOST|CONTEXT|CONFIG|CERT_PATH|TLS_VERIFY)|AWS_[A-Z_]+|(HTTPS?|ALL|NO)_PROXY|(https?|all|no)_proxy"
+)
+SCRIPT, LOG = "backup-run.sh", "logs/backup-run.log"
+
+
+def scheduled_run(schedule: Schedule, settings: Settings, installation: str, environment: Mapping[str, str]) -> ScheduledRun:
+    """What the timer of a home starts: this looma, with the settings that no file in LOOMA_HOME says."""
+    from looma_cli.model.schedule import ScheduledRun
+
+    named = [(name, value) for name, value, source in settings.items() if source in ("environment", "flag")]
+    given = {f"LOOMA_{name.upper()}": _from_anywhere(value) for name, value in named}
+    passed = {name: value for name, value in environment.items() if PASSED_ON.fullmatch(name)}
+    home = Path(settings.home)
+    return ScheduledRun(
+        f"looma-backup-{installation}",
+        (*_this_looma(), "backup", "run", "--due"),
+        {**passed, **given, **_places(settings), "LOOMA_HOME": str(home)},
+        tuple(schedule.slots()),
+        str(home / SCRIPT),
+        str(home / LOG),
+    )
+
+
+def _from_anywhere(value: Any) -> str:
+    """A setting as it is, a file by its full path: a timer runs in another folder."""
+    return os.path.abspath(value) if isinstance(value, Path) else str(value)
+
+
+def _places(settings: Settings) -> dict[str, str]:
+    """The places for backups, where the environment names them, as they are meant here."""
+    named = {name: getattr(settings, name) for name in ("backup_repository", "backup_copy")}
+    return {f"LOOMA_{name.upper()}": _place(text) for name, text in named.items() if text and settings.sources[name] == "environment"}
+
+
+def _place(text: str) -> str:
+    """Where repositories are; a folder by its full path, since it is written down and read from elsewhere."""
+    from looma_cli.model.validation import is_remote
+
+    return text if is_remote(text) else os.path.abspath(text)
+
+
+def _this_looma() -> tuple[str, ...]:
+    """By full paths: the command beside this Python, else this Python with the package (``-P``: whatever folder it runs in)."""
+    command = Path(sys.executable).with_name("looma")
+    return (str(command),) if os.access(command, os.X_OK) else (sys.executable, "-P", "-m", "looma_cli")
 
 
 def _image_builder() -> Any:

@@ -31,6 +31,7 @@ from tests.fakes.engine import FakeEngine
 from tests.fakes.health import FakeHealth
 from tests.fakes.host import FakeHost
 from tests.fakes.repository import FakePlaces, FakeRepository
+from tests.fakes.scheduler import FakeScheduler
 
 CATALOG = YamlCatalog(data_directory("editions"))
 RENDERER = JinjaRenderer(data_directory("templates"))
@@ -54,6 +55,7 @@ class Machine:
         self.health.decide = self._answer
         self.stores = FakeStores(self.daemon)
         self.places = FakePlaces()
+        self.scheduler = FakeScheduler()
 
     def _installation(self) -> str:
         with open_store(self.home, clock=self.clock).read() as state:
@@ -101,6 +103,7 @@ class Machine:
             datastore=self.stores.open,
             repository=lambda location: FakeRepository(location, self.places),
             backup_vault=PassphraseVault(self.home / "backup.passphrase", own=True),
+            scheduler=self.scheduler,
             registry="registry.test",
         )
 

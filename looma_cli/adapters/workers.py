@@ -28,12 +28,12 @@ class ForkedWorkers:
         self.count = count or len(os.sched_getaffinity(0))
 
     @contextmanager
-    def at_work(self, work: Callable[[int], Any]) -> Iterator[Crew]:
+    def at_work(self, work: Callable[[int], Any], count: int | None = None) -> Iterator[Crew]:
         """See ``Workers``. Leaving by an exception kills them, as a second Ctrl-C should."""
         self._before()
         crew = Crew()
         try:
-            for _ in range(self.count):
+            for _ in range(count or self.count):
                 crew.hire(work)
             yield crew
         except GeneratorExit:  # nobody listens any more, which is no reason to leave anything half done

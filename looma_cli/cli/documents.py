@@ -201,6 +201,9 @@ def fleet(noun: Any) -> Document:
         "tenants": [tenant(each) for each in noun.tenants],
         "hosts": [host(each) for each in noun.hosts],
         "operations": [operation(each) for each in noun.operations],
+        "backups": [
+            {"tenant": name, "state": line.state, "detail": line.detail} for name, lines in noun.concerns.items() for line in lines
+        ],
         "summary": dict(noun.summary),
     }
 
@@ -268,6 +271,21 @@ def rebuild(noun: Any) -> Document:
     }
 
 
+def schedule(noun: Any) -> Document:
+    known = noun.schedule
+    if known is None:
+        return {"installed": False}
+    return {
+        "installed": True,
+        **known.specification(),
+        "installed_at": time(known.installed_at),
+        "next_run_at": time(noun.next_run_at),
+        "files": list(noun.files),
+        "problem": noun.problem,
+        "advice": noun.advice,
+    }
+
+
 _SHAPES: dict[str, Callable[[Any], Any]] = {
     "Edition": _of_the_catalogue("edition_document"),
     "EditionComparison": _of_the_catalogue("comparison_document"),
@@ -288,4 +306,5 @@ _SHAPES: dict[str, Callable[[Any], Any]] = {
     "AuditReport": audit,
     "Finding": finding,
     "RebuildReport": rebuild,
+    "ScheduleReport": schedule,
 }

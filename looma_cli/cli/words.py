@@ -10,10 +10,10 @@ _LOOKS = {
     ("●", "green"): "running healthy ready done serving ok bound",
     ("◐", "cyan"): "provisioning switching pending started draining restarting",
     ("○", "cyan"): "reserved planned",
-    ("◐", "yellow"): "suspended deleting paused interrupted cordoned undoing",
+    ("◐", "yellow"): "suspended deleting paused interrupted cordoned undoing held",
     ("○", "yellow"): "undone rolled_back",
     ("●", "yellow"): "warning quarantined",
-    ("●", "red"): "failed unhealthy unreachable exited dead failing",
+    ("●", "red"): "failed unhealthy unreachable exited dead failing overdue unproven",
     ("○", "red"): "absent",
 }
 _DOTS = {word: look for look, words in _LOOKS.items() for word in words.split()}

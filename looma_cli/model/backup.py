@@ -74,7 +74,8 @@ class StoreInformation:
 
 @dataclass(frozen=True, slots=True)
 class SavedStream:
-    """One stream of a dump in the repository: ``snapshot`` is restic's id, ``name`` the file's name in it, ``stream`` the driver's own
+    """One stream of a dump in the repository: ``snapshot`` is restic's id or its
+    first digits, ``name`` the file's name in it, ``stream`` the driver's own
     name for it. Sizes in bytes: ``size_bytes`` as it was dumped, ``stored_bytes`` what it added to the repository."""
 
     name: str
@@ -122,6 +123,17 @@ class Backup:
     @property
     def partial(self) -> bool:
         return bool(self.missing)
+
+
+@dataclass(frozen=True, slots=True)
+class BackupMark:
+    """That a set was made, without what it holds: cheap to have for every tenant."""
+
+    tenant: str
+    id: str
+    created_at: datetime
+    partial: bool
+    problem: str = ""
 
 
 def _decode_time(text: str | None) -> datetime | None:

@@ -1,4 +1,4 @@
-"""The Protocols of backups: a datastore's driver, a moment of it, the repository, and the vault of the repository's passphrase.
+"""The Protocols of backups: a datastore's driver, a moment of it, the repository, the vault of its passphrase, what runs them by itself.
 
 All methods raise only errors of ``looma_cli.errors``.
 """
@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Protocol
 
 from looma_cli.model.backup import Fingerprint, RepositorySnapshot, Retention, SavedStream, StoreInformation
+from looma_cli.model.schedule import ScheduledRun
 
 Chunks = AbstractContextManager[Iterator[bytes]]
 
@@ -129,4 +130,30 @@ class BackupVault(Protocol):
 
     def open(self, sealed: str) -> str:
         """Raises WrongPassphrase."""
+        ...
+
+
+class Scheduler(Protocol):
+    """Starts a command at certain times of the day, for as long as the machine runs. Raises CommandFailed, NotPermitted, InvalidValue."""
+
+    by: str  # systemd | cron
+
+    def files(self, run: ScheduledRun) -> Mapping[str, str]:
+        """What is written for it: path -> text. A user's own crontab is ``crontab``, with the line for it alone."""
+        ...
+
+    def install(self, run: ScheduledRun) -> None:
+        """In place of an earlier one of the same name. When it fails, everything is as it was before."""
+        ...
+
+    def remove(self, run: ScheduledRun) -> None:
+        """Idempotent."""
+        ...
+
+    def problem(self, run: ScheduledRun) -> str:
+        """Why an installed one will not run; empty when it will."""
+        ...
+
+    def advice(self) -> str:
+        """What else this machine needs, so that it runs at all times; empty when nothing."""
         ...

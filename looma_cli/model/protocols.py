@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any, Protocol
 
-from looma_cli.model.backup import Backup
+from looma_cli.model.backup import Backup, BackupMark
 from looma_cli.model.edition import Edition
 from looma_cli.model.health import ComponentHealth, ProbeResult, ProbeTarget
 from looma_cli.model.host import EngineInformation, Host, Listener
@@ -135,6 +135,14 @@ class State(Protocol):
         ...
 
     def backup(self, id: str) -> Backup: ...
+    def backup_marks(self, tenant: str) -> list[BackupMark]:
+        """Of all its sets, newest first: plain rows, fast."""
+        ...
+
+    def newest_backup_marks(self) -> list[BackupMark]:
+        """Of the newest set of each tenant that has a record and a set: plain rows, fast."""
+        ...
+
     def save_backup(self, backup: Backup) -> None:
         """Adds or replaces it; the tenant's ``last_backup`` and ``last_proof`` follow."""
         ...
@@ -185,12 +193,12 @@ class Crew(Protocol):
 
 
 class Workers(Protocol):
-    """Processes that share work; ``count`` is how many. They end with this one, and when the ``with`` block ends: after what they have in
-    hand, or at once when it is left by an exception."""
+    """Processes that share work; ``count`` is how many, unless ``at_work`` is told. They end with this one, and when the ``with``
+    block ends: after what they have in hand, or at once when it is left by an exception."""
 
     count: int
 
-    def at_work(self, work: Callable[[int], Any]) -> AbstractContextManager[Crew]:
+    def at_work(self, work: Callable[[int], Any], count: int | None = None) -> AbstractContextManager[Crew]:
         """``work`` answers a number, in a worker, with something that can be pickled."""
         ...
 
@@ -449,6 +457,10 @@ class Leases(Protocol):
 class Clock(Protocol):
     def now(self) -> datetime:
         """Aware, UTC."""
+        ...
+
+    def zone(self) -> tzinfo:
+        """The machine's own, in which people and timers say times of the day."""
         ...
 
     def sleep(self, seconds: float) -> None: ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -42,6 +42,12 @@ class Schedule:
         at, index = max((time, index) for time, index in times if time <= now)
         return at, "full" if index == 0 else "incremental"
 
+    def next_slot(self, now: datetime) -> datetime:
+        """The first time after ``now`` (aware, in the machine's zone) at which a set is due."""
+        days = [now + timedelta(days=ahead) for ahead in (0, 1)]
+        times = [day.replace(hour=hour, minute=minute, second=0, microsecond=0) for day in days for hour, minute in self.slots()]
+        return min(time for time in times if time > now)
+
     def is_due(self, last: datetime | None, now: datetime) -> bool:
         """Whether the newest slot has no set yet."""
         return last is None or last < self.last_slot(now)[0]
@@ -51,3 +57,19 @@ class Schedule:
         before that, or before the schedule was installed, was nobody's duty."""
         slot, _ = self.last_slot(now - GRACE)
         return slot > max(since, self.installed_at) and (last is None or last < slot)
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledRun:
+    """What runs by itself: ``command`` (absolute) with ``environment``, at each of ``times`` (hour, minute) of the machine's zone.
+
+    ``name`` (letters, digits, hyphens) tells it from the runs of other installations. ``script`` and ``log`` are full paths: the file that
+    holds environment and command, and where the output goes if the scheduler keeps none.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(repr=False)
+    times: tuple[tuple[int, int], ...]
+    script: str
+    log: str

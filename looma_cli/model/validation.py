@@ -30,6 +30,7 @@ _REMOTE = re.compile(r"(sftp|s3):")
 _RETENTION = re.compile(r"(?=[0-9])(?:[0-9]{1,4}y)?(?:[0-9]{1,4}m)?(?:[0-9]{1,5}d)?(?:[0-9]{1,6}h)?")
 _INSTALLATION = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _DURATION = re.compile(r"(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+(?:\.[0-9]+)?)s)?")
+_TIME_OF_DAY = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
 _SECONDS = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _LONGEST_DURATION = 7 * 24 * 3600.0
 _MAXIMUM_DISPLAY_NAME = 100
@@ -166,6 +167,21 @@ def repository(text: str) -> str:
             f"{shown(text)} is no place for backups", "give a folder, sftp:user@host:/path or s3:https://host/bucket/prefix"
         )
     return text
+
+
+def time_of_day(text: str) -> str:
+    """``HH:MM`` of a day of 24 hours."""
+    if not _TIME_OF_DAY.fullmatch(text):
+        raise InvalidValue(f"{shown(text)} is not a time of day", "write it as HH:MM, for instance 03:00")
+    return text
+
+
+def hours_of_day(text: str) -> int:
+    """``6h``: whole hours that a day can be divided by."""
+    seconds = duration(text)
+    if seconds % 3600 or seconds / 3600 not in (1, 2, 3, 4, 6, 8, 12, 24):
+        raise InvalidValue(f"{shown(text)} does not divide a day", "choose 1h, 2h, 3h, 4h, 6h, 8h, 12h or 24h")
+    return int(seconds) // 3600
 
 
 def count(what: str, text: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from looma_cli.model.backup_protocols import BackupVault, Datastore, Repository
+from looma_cli.model.backup_protocols import BackupVault, Datastore, Repository, Scheduler
 from looma_cli.model.edition import Component
 from looma_cli.model.layer import Workload
 from looma_cli.model.protocols import Catalog, Clock, Edge, Engine, Health, HostAccess, Leases, Renderer, StackFiles, Store, Vault
@@ -16,7 +16,8 @@ class World:
     """Adapters of one run. ``engine``, ``edge`` and ``access`` give the adapter of a host by its name (raise NotFound for an
     unknown one) and open it on first use; ``registry`` and ``health_timeout`` (seconds) come from the settings. ``of_installation`` is the
     same world with the engines and edges of another installation: only a rebuild looks at those. ``datastore`` gives the driver of a
-    component's container on a host, ``repository`` the backup repository at a location, opened with the passphrase of the settings."""
+    component's container on a host, ``repository`` the backup repository at a location, opened with the passphrase of the
+    settings, ``scheduler`` the machine's (by its kind, or whichever there is)."""
 
     store: Store
     catalog: Catalog
@@ -33,6 +34,7 @@ class World:
     datastore: Callable[[str, Workload, Component], Datastore]
     repository: Callable[[str], Repository]
     backup_vault: BackupVault
+    scheduler: Callable[[str | None], Scheduler]
     registry: str
     health_timeout: float = 180.0
     hard_limits: bool = True

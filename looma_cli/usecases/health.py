@@ -14,6 +14,7 @@ from looma_cli.model.health import ComponentHealth, ProbeResult, ProbeTarget, Te
 from looma_cli.model.layer import Workload
 from looma_cli.model.probing import mode_of, probe_targets
 from looma_cli.model.tenant import Tenant
+from looma_cli.usecases.backup_health import backup_concerns
 from looma_cli.usecases.context import LOCAL, Context
 
 EDGE = "edge"
@@ -49,12 +50,14 @@ class HealthUseCases:
         """
         with self._world.store.read() as state:
             tenants = [state.tenant(name) for name in names] if names else [t for t in state.tenants() if t.status in UP]
+            concerns = backup_concerns(self._context, state, tenants)
         found: dict[str, TenantHealth] = {}
         for host in dict.fromkeys(tenant.host for tenant in tenants):
             found |= self._host(host, [tenant for tenant in tenants if tenant.host == host])
         reports = tuple(found[tenant.name] for tenant in tenants)
         self._remember(reports)
-        return HealthReport(all(report.healthy for report in reports), reports)
+        judged = tuple(_with(report, concerns.get(report.name, ())) for report in reports)
+        return HealthReport(all(report.healthy for report in judged), judged)
 
     def _host(self, host: str, tenants: list[Tenant]) -> dict[str, TenantHealth]:
         try:
@@ -91,6 +94,11 @@ class HealthUseCases:
             for report in reports:
                 if state.has_tenant(report.name):
                     state.save_health(report.name, report.components, at)
+
+
+def _with(report: TenantHealth, concerns: tuple[ComponentHealth, ...]) -> TenantHealth:
+    """What is wrong with the backups is said, not remembered: it is known from the state at any time."""
+    return TenantHealth(report.name, report.healthy and not concerns, (*report.components, *concerns))
 
 
 def _route_target(tenant: Tenant, reachable: Callable[[str, int], tuple[str, int]]) -> ProbeTarget:

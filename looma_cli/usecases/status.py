@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from looma_cli.errors import Unreachable
+from looma_cli.model.health import ComponentHealth
 from looma_cli.model.host import Host
 from looma_cli.model.operation import Operation
 from looma_cli.model.tenant import Tenant
+from looma_cli.usecases.backup_health import backup_concerns
 from looma_cli.usecases.context import Context, capacity_of, known_hosts
 from looma_cli.usecases.health import HealthUseCases
 from looma_cli.usecases.operations import OperationUseCases
@@ -15,9 +18,12 @@ from looma_cli.usecases.operations import OperationUseCases
 
 @dataclass(frozen=True, slots=True)
 class FleetStatus:
+    """``concerns``: what is wrong with tenants' backups, by tenant; such a tenant is unhealthy, whatever its components answered."""
+
     tenants: tuple[Tenant, ...]
     hosts: tuple[Host, ...]
     operations: tuple[Operation, ...]
+    concerns: Mapping[str, tuple[ComponentHealth, ...]] = field(default_factory=dict)
 
     @property
     def summary(self) -> dict[str, int]:
@@ -46,7 +52,9 @@ class StatusUseCases:
         with self._world.store.read() as state:
             tenants = [state.tenant(name)] if name else state.tenants()
             hosts = [h for h in known_hosts(self._context, state) if name is None or h.name == tenants[0].host]
-        return FleetStatus(tuple(tenants), tuple(hosts), tuple(self._operations.list(name)))
+            concerns = backup_concerns(self._context, state, tenants)
+        judged = tuple(replace(each, health="unhealthy") if each.name in concerns else each for each in tenants)
+        return FleetStatus(judged, tuple(hosts), tuple(self._operations.list(name)), concerns)
 
     def _look(self, name: str | None) -> None:
         """Ask the hosts and every tenant on a reachable one; an unreachable host is recorded as such."""

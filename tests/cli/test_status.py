@@ -7,7 +7,7 @@ from tests.cli.conftest import Cli
 
 def test_status_as_text_and_json(acme: Cli) -> None:
     fleet = acme.json("status")
-    assert set(fleet) == {"tenants", "hosts", "operations", "summary"}
+    assert set(fleet) == {"tenants", "hosts", "operations", "backups", "summary"}
     assert fleet["summary"] == {"tenants": 1, "running": 1, "unhealthy": 0}
     assert {"name", "url", "address", "status", "labels", "engine", "capacity", "used", "tenants", "checked_at"} == set(fleet["hosts"][0])
     text = acme("status").out

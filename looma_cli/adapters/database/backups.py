@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
+from sqlalchemy import select
+
 from looma_cli.adapters.database.columns import BACKUPS, KEPT_LAYERS, SCHEDULES, TENANTS
 from looma_cli.adapters.database.section import Section
 from looma_cli.errors import NotFound
-from looma_cli.model.backup import Backup, decode_store_backup
+from looma_cli.model.backup import Backup, BackupMark, decode_store_backup
 from looma_cli.model.codec import encode
 from looma_cli.model.schedule import Schedule
 from looma_cli.model.tenant import KeptLayer, LayerReference
 
 _FIELDS = tuple(field.name for field in fields(Backup))
 _COLUMNS = tuple(BACKUPS.c[name] for name in _FIELDS)
+_MARK = tuple(BACKUPS.c[name] for name in ("tenant", "id", "created_at", "missing", "problem"))
 _KEPT = tuple(KEPT_LAYERS.c[name] for name in ("tenant", "layer", "generation", "host", "keep_until", "reason"))
 
 
@@ -28,6 +31,15 @@ class BackupSection(Section):
         for row in self._find(_COLUMNS, id=id):
             return _backup(row)
         raise NotFound(f"there is no backup {id}", "looma backup list shows them", backup=id)
+
+    def backup_marks(self, tenant: str) -> list[BackupMark]:
+        """Newest first."""
+        return [_mark(row) for row in self._find(_MARK, (BACKUPS.c.created_at.desc(), BACKUPS.c.id), tenant=tenant)]
+
+    def newest_backup_marks(self) -> list[BackupMark]:
+        """By the tenants' ``last_backup``, so that an index finds each; of two made at the same instant only one."""
+        newest = select(*_MARK).where(BACKUPS.c.tenant == TENANTS.c.name, BACKUPS.c.created_at == TENANTS.c.last_backup)
+        return list({row[0]: _mark(row) for row in self._connection.execute(newest)}.values())
 
     def save_backup(self, backup: Backup) -> None:
         """Adds or replaces it; the tenant's ``last_backup`` and ``last_proof`` follow."""
@@ -77,6 +89,10 @@ class BackupSection(Section):
 
     def forget_layer(self, reference: LayerReference) -> None:
         self._remove(KEPT_LAYERS, tenant=reference.tenant, layer=reference.layer, generation=reference.generation)
+
+
+def _mark(row: Any) -> BackupMark:
+    return BackupMark(row[0], row[1], row[2], bool(row[3]), row[4])
 
 
 def _backup(row: Any) -> Backup:

@@ -8,9 +8,10 @@ import typer
 from looma_cli.cli import options
 from looma_cli.cli.commands.backup.arguments import From, OptionalBackupId, TenantToRestore
 from looma_cli.cli.commands.backup.noun import noun
+from looma_cli.cli.layout import facts
 from looma_cli.cli.present import Page
 from looma_cli.cli.session import Session
-from looma_cli.cli.words import ago, plural, span
+from looma_cli.cli.words import ago, plural
 from looma_cli.errors import UsageError
 from looma_cli.model import validation
 
@@ -64,30 +65,38 @@ def restore(
         tenant, backup, new_name, host, tuple(only or ()), from_, safety=not no_backup, keep_seconds=validation.duration(keep)
     )
     if not session.dry_run and not yes:
-        request = _asked(session, request)
+        request = _asked(session, request, keep)
     operation = session.looma.restores.restore(request, **session.change)
     if session.dry_run:
         return operation
     return Page(operation, "operations.page", following=f"looma health {operation.tenant}, looma backup list {operation.tenant}")
 
 
-def _asked(session: Session, request: Any) -> Any:
+def _asked(session: Session, request: Any, keep: str) -> Any:
     """Asks where a tenant's data is replaced, and not before it is known to be possible; the set asked about is the one restored."""
     restores = session.looma.restores
     backup, present = restores.chosen(request)
     request = replace(request, backup=backup.id)
     if present is not None:
         restores.restore(request, dry_run=True)
-        session.confirm(_question(backup, present, request), yes=False)
+        if session.terminal.can_ask:
+            for line in facts(_facts(backup, present, request, keep), session.terminal.err, "  "):
+                session.tell(line)
+        session.confirm(f"Replace the data of tenant {present.name} by backup {backup.id}?", yes=False)
     return request
 
 
-def _question(backup: Any, present: Any, request: Any) -> str:
+def _facts(backup: Any, present: Any, request: Any, keep: str) -> list[tuple[str, str]]:
     stores = [store for store in backup.datastores if store.name in request.only or not request.only]
-    names = ", ".join(store.name for store in stores)
     rows = plural(sum(store.fingerprint.rows for store in stores), "row")
-    safety = "after a backup of the present" if request.safety else "without a backup of the present"
-    return (
-        f"Replace {names} of tenant {present.name} ({present.status}) by backup {backup.id} of {ago(backup.created_at)} ({rows}), {safety}?"
-        f" The old layers stay for {span(request.keep_seconds)}."
-    )
+    return [
+        ("tenant", f"{present.name}, {present.edition} {present.release}, {present.status}"),
+        ("backup", f"{backup.id}, {ago(backup.created_at)}, {_proven(backup)}"),
+        ("replaces", f"{', '.join(store.name for store in stores)}: {rows}"),
+        ("before", "a backup of the present" if request.safety else "no backup of the present is taken"),
+        ("after", f"the old layers stay for {keep}"),
+    ]
+
+
+def _proven(backup: Any) -> str:
+    return f"proven {ago(backup.verified_at)}" if backup.verified_at and not backup.problem else "not proven"

@@ -17,8 +17,13 @@ def result(tenant: str, error: LoomaError | None, status: str, **done: Any) -> d
         "tenant": tenant,
         "status": "failed" if error else status,
         **{key: document(value) for key, value in done.items()},
-        "error": envelope(explain(error))["error"] if error else None,
+        "error": failed_result(error) if error else None,
     }
+
+
+def failed_result(error: LoomaError) -> dict[str, Any]:
+    """``{code, message, hint}``, with ``details`` where there are any."""
+    return envelope(explain(error))["error"]
 
 
 class Results:
