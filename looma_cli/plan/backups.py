@@ -56,27 +56,27 @@ def save_steps(tenant: Tenant, new: NewBackup, *, keep: bool) -> list[PlannedSte
     ]
 
 
-def plan_backup(tenant: Tenant, edition: Edition, new: NewBackup) -> Plan:
-    """One set. A stopped tenant's datastores run for as long as it takes."""
+def plan_backup(tenant: Tenant, edition: Edition, new: NewBackup, *, up: bool = False) -> Plan:
+    """One set. A stopped tenant's datastores run for as long as it takes; ``up`` says whether any of a failed one's run."""
     require(tenant, "running", "suspended", "stopped", "failed", verb="a backup")
     stores = stores_of(tenant, edition)
     if not stores:
         raise NotAllowed(f"edition {edition.name} has no datastore to back up", f"looma edition show {edition.name}")
-    steps = awake(tenant, stores, save_steps(tenant, new, keep=False))
+    steps = [*woken(tenant, stores, up=up), *save_steps(tenant, new, keep=False)]
+    if tenant.status not in SERVING and not up:
+        steps.append(StopLayer(tenant.name, "data", tenant.data_generation, tenant.host).planned("as it was"))
     changes = [f"+ backup {new.id} of {', '.join(stores)} in {new.location}"]
     return Plan("backup.create", tenant.name, tuple(steps), len(steps), tuple(changes), _away(tenant, edition))
 
 
-def awake(tenant: Tenant, stores: list[str], steps: list[PlannedStep]) -> list[PlannedStep]:
-    """The steps, with the data layer of a stopped tenant started before and stopped after them."""
+def woken(tenant: Tenant, stores: list[str], *, up: bool) -> list[PlannedStep]:
+    """Steps after which the datastores of a tenant that does not serve answer. An undo leaves them running where some were ``up``."""
     if tenant.status in SERVING:
-        return steps
+        return []
     name, host, generation = tenant.name, tenant.host, tenant.data_generation
     return [
-        StartLayer(name, "data", generation, host, "stopped").planned("its datastores must answer"),
+        StartLayer(name, "data", generation, host, "running" if up else "stopped").planned("its datastores must answer"),
         AwaitStores(name, generation, host, stores).planned("before they are asked for their data"),
-        *steps,
-        StopLayer(name, "data", generation, host).planned("as it was"),
     ]
 
 

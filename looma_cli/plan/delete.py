@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from looma_cli.model.operation import Plan, PlannedStep
 from looma_cli.model.probing import mode_of
 from looma_cli.model.tenant import LayerReference, Tenant
-from looma_cli.plan.backups import SERVING, NewBackup, save_steps
+from looma_cli.plan.backups import NewBackup, save_steps, woken
 from looma_cli.steps.backups import BackupStores, EnsureRepository, RecordBackup
 from looma_cli.steps.datastores import AwaitStores
 from looma_cli.steps.layers import RemoveLayer, SettleFiles, StartLayer
@@ -17,7 +17,9 @@ from looma_cli.steps.tenants import ForgetTenant, SetStatus
 SAVING = (StartLayer.name, AwaitStores.name, EnsureRepository.name, BackupStores.name, RecordBackup.name)  # steps for the last backup
 
 
-def plan_delete(tenant: Tenant, *, backup: NewBackup | None, stores: list[str], kept: Sequence[LayerReference] = ()) -> Plan:
+def plan_delete(
+    tenant: Tenant, *, backup: NewBackup | None, stores: list[str], kept: Sequence[LayerReference] = (), up: bool = False
+) -> Plan:
     """Route away, a last backup, layers with their volumes away, then the record. The pivot is the first layer's removal: no way back from
     there. The backup comes after the last request, so that it has all that was acknowledged; it stays, whatever becomes of the rest.
 
@@ -28,7 +30,7 @@ def plan_delete(tenant: Tenant, *, backup: NewBackup | None, stores: list[str], 
     pivot = 1
     deployed = tenant.status != "created"
     if deployed:
-        steps += _away(tenant, backup if stores else None, stores)
+        steps += _away(tenant, backup if stores else None, stores, up)
         pivot = len(steps)
         steps += _removals(tenant, kept)
     steps += [
@@ -38,18 +40,15 @@ def plan_delete(tenant: Tenant, *, backup: NewBackup | None, stores: list[str], 
     return Plan("tenant.delete", name, tuple(steps), pivot, tuple(_changes(tenant, backup, stores, kept)), _warnings(deployed, backup))
 
 
-def _away(tenant: Tenant, backup: NewBackup | None, stores: list[str]) -> list[PlannedStep]:
+def _away(tenant: Tenant, backup: NewBackup | None, stores: list[str], up: bool) -> list[PlannedStep]:
     name, host = tenant.name, tenant.host
     steps = [
         RemoveRoute(name, host, mode_of(tenant.status)).planned("no new requests"),
         DrainEdge(name, host).planned("requests in flight end"),
     ]
-    if backup is not None and tenant.status not in SERVING:
-        steps += [
-            StartLayer(name, "data", tenant.data_generation, host, "stopped").planned("its datastores must answer"),
-            AwaitStores(name, tenant.data_generation, host, stores).planned("before they are asked for their data"),
-        ]
-    return [*steps, *(save_steps(tenant, backup, keep=True) if backup is not None else ())]
+    if backup is None:
+        return steps
+    return [*steps, *woken(tenant, stores, up=up), *save_steps(tenant, backup, keep=True)]
 
 
 def _removals(tenant: Tenant, kept: Sequence[LayerReference]) -> list[PlannedStep]:

@@ -73,6 +73,8 @@ class BackupStores(WorldStep):
         saving = Saving(repository, tags, at, allow_partial=self.allow_partial, progress=progress)
         saving.failed.update(self._absent(world, stores))
         saved = saving.run(stores)
+        if saving.failed:  # of one whose fingerprint or second stream failed, something may be there
+            self._forget(repository, [s for s in set_snapshots(repository, self.backup) if s.tags.get("part") in saving.failed])
         set_ = self._set(world, saved, saving, tags)
         repository.save(MANIFEST_FILE, {**tags, "part": MANIFEST}, [manifest_bytes(set_)], at)
         remembered(repository, set_)

@@ -13,8 +13,10 @@ from looma_cli.model.codec import decode_tenant
 from looma_cli.model.operation import Plan
 from looma_cli.model.protocols import State
 from looma_cli.model.tenant import LayerReference, Tenant
+from looma_cli.model.world import World
 from looma_cli.plan.backups import NewBackup, plan_backup, plan_copy, plan_forget, plan_verify
-from looma_cli.steps.backups import CERTIFICATE_KEY
+from looma_cli.steps.backups import CERTIFICATE_KEY, BackupStores
+from looma_cli.steps.generations import KeepLayers
 from looma_cli.steps.sets import MANIFEST, read_manifest, read_set
 from looma_cli.usecases.changing import change
 from looma_cli.usecases.context import LOCAL, Context, held_on, observe_host
@@ -89,7 +91,7 @@ class BackupUseCases:
 
         def decide(state: State) -> Plan:
             now = state.tenant(name)
-            return plan_backup(now, self._world.catalog.edition(now.edition), new)
+            return plan_backup(now, self._world.catalog.edition(now.edition), new, up=data_up(self._world, now))
 
         plan = change(self._context, name, "backup.create", tenant.host, decide, dry_run=dry_run, wait_seconds=wait_seconds)
         return plan if dry_run and plan else self.show(new.id)
@@ -119,6 +121,7 @@ class BackupUseCases:
         sealed.pop(CERTIFICATE_KEY, None)
 
         def decide(state: State) -> Plan:
+            state.backup(backup.id)  # not pruned meanwhile; from here on it is in use
             return plan_verify(
                 scratch,
                 manifest,
@@ -174,7 +177,8 @@ class BackupUseCases:
         chosen: list[Backup] = []
 
         def decide(state: State) -> Plan | None:
-            chosen[:] = [b for b in state.backups(tenant) if b.id in ids and b.id not in needed(state, tenant)]
+            stay = needed(state, tenant)
+            chosen[:] = [b for b in state.backups(tenant) if b.id in ids and b.id not in stay]
             return plan_forget(tenant, location, chosen) if chosen else None
 
         plan = change(self._context, tenant, "backup.prune", LOCAL, decide, dry_run=dry_run)
@@ -192,12 +196,35 @@ class BackupUseCases:
 
 
 def needed(state: State, tenant: str) -> set[str]:
-    """Ids of the sets that must stay, whatever a policy says."""
+    """Ids of the sets that must stay, whatever a policy says: the last one, the last complete one, the last of those that no proof found
+    bad, the last proven one, those that unfinished operations use, and the safety backup of a restore while there is a way back from it."""
     sets = state.backups(tenant)
-    good = [backup for backup in sets if not backup.partial]
-    proven = sorted((b for b in sets if b.verified_at), key=lambda b: b.verified_at or b.created_at)
+    complete = [backup for backup in sets if not backup.partial]
+    sound = [backup for backup in complete if not backup.problem]
+    proven = sorted((b for b in sets if b.verified_at and not b.problem), key=lambda b: b.verified_at or b.created_at)
+    last = {backup.id for backup in (*sets[:1], *complete[:1], *sound[:1], *proven[-1:])}
     in_use = {step.params.get("backup", "") for operation in state.operations(open_only=True) for step in operation.plan.steps}
-    return {backup.id for backup in (*good[:1], *proven[-1:], *sets[:1])} | in_use
+    return last | in_use | _safety(state, tenant)
+
+
+def _safety(state: State, tenant: str) -> set[str]:
+    """Ids of the sets that were taken by the operations whose old layers are still kept."""
+    kept = {(one.reference.layer, one.reference.generation) for one in state.kept_layers(tenant)}
+    found: set[str] = set()
+    for operation in state.operations(tenant=tenant) if kept else ():
+        steps = operation.plan.steps
+        left = {tuple(layer) for step in steps if step.name == KeepLayers.name for layer in step.params["layers"]}
+        if left & kept:
+            found |= {step.params["backup"] for step in steps if step.name == BackupStores.name}
+    return found
+
+
+def data_up(world: World, tenant: Tenant) -> bool:
+    """Whether any container of the data layer of a tenant that failed runs; of others their status says it."""
+    if tenant.status != "failed":
+        return False
+    layer = tenant.layer("data")
+    return any(w.state == "running" for w in world.engine(tenant.host).workloads(tenant.name) if w.reference == layer)
 
 
 def left_layers(state: State, tenant: str) -> list[LayerReference]:

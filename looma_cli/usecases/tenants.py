@@ -18,7 +18,7 @@ from looma_cli.plan.lifecycle import plan_restart, plan_resume, plan_route, plan
 from looma_cli.plan.observation import HostObservation, Limits
 from looma_cli.plan.reallocate import Refused
 from looma_cli.plan.update import changed_fields, plan_update, plan_update_and_start
-from looma_cli.usecases.backups import left_layers, new_backup_id
+from looma_cli.usecases.backups import data_up, left_layers, new_backup_id
 from looma_cli.usecases.batches import Batch, BatchResult, Row
 from looma_cli.usecases.changing import Decide, change
 from looma_cli.usecases.context import LOCAL, Context, Look, held_on, observe_host
@@ -184,7 +184,7 @@ class TenantUseCases:
         def decide(state: State) -> Plan:
             now = state.tenant(name)
             stores = stores_of(now, self._world.catalog.edition(now.edition)) if backup else []
-            return plan_delete(now, backup=last, stores=stores, kept=left_layers(state, name))
+            return plan_delete(now, backup=last, stores=stores, kept=left_layers(state, name), up=backup and data_up(self._world, now))
 
         try:
             plan = self._change(tenant, "tenant.delete", decide, dry_run, wait_seconds)

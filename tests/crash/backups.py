@@ -81,8 +81,15 @@ def everything(machine: Mortal) -> dict[str, Any]:
         "reads": _answer(machine, "GET"),
         "writes": _answer(machine, "POST"),
         "files": [name.rpartition("stacks")[2] for name in machine.left_in_files()],
-        "data": {t[0]: {s: machine.stores.tables(v) for s, v in volumes(machine, t[0]).items()} for t in tenants},
+        "data": data(machine),
     }
+
+
+def data(machine: Mortal) -> dict[str, dict[str, Any]]:
+    """What the present layers hold: tenant -> store -> tables."""
+    with machine.world().store.read() as state:
+        names = [tenant.name for tenant in state.tenants()]
+    return {name: {store: machine.stores.tables(volume) for store, volume in volumes(machine, name).items()} for name in names}
 
 
 def _answer(machine: Mortal, method: str) -> tuple[int, str] | None:

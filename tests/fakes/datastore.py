@@ -18,13 +18,15 @@ PIECE = 16
 
 
 class FakeStores:
-    """The data of every volume of a daemon. ``failing``: components whose next dump breaks off in the middle; ``damaged``: those whose
-    restore loses a row."""
+    """The data of every volume of a daemon. ``failing``: components whose dumps break off in the middle; ``unreadable``: those whose
+    fingerprint cannot be taken; ``damaged``: those whose restore loses a row. ``told`` is what befell writers: (what, component)."""
 
     def __init__(self, daemon: FakeDaemon) -> None:
         self._daemon = daemon
         self._volumes: dict[str, Tables] = {}
         self.failing: set[str] = set()
+        self.unreadable: set[str] = set()
+        self.told: list[tuple[str, str]] = []
         self.damaged: set[str] = set()
         self.held: list[str] = []  # volumes whose writers wait
 
@@ -75,8 +77,11 @@ class FakeDatastore:
     @contextmanager
     def moment(self) -> Iterator[FakeMoment]:
         self.probe()
-        self._stores.held.append(self._volume)
+        if self.holds_writers:
+            self._stores.told.append(("held", self.name))
+            self._stores.held.append(self._volume)
         moment = FakeMoment(self._stores, self.name, self._volume)
+        self._stores.told.append(("moment", self.name))
         try:
             yield moment
         finally:
@@ -110,9 +115,12 @@ class FakeMoment:
 
     def release(self) -> None:
         if self._volume in self._stores.held:
+            self._stores.told.append(("released", self._name))
             self._stores.held.remove(self._volume)
 
     def fingerprint(self) -> Fingerprint:
+        if self._name in self._stores.unreadable:
+            raise BackupFailed(f"{self._name}: the fingerprint cannot be taken", "looma tenant logs says more")
         return fingerprint_of(self._tables)
 
     @contextmanager
@@ -121,7 +129,7 @@ class FakeMoment:
 
     def _pieces(self, text: bytes) -> Iterator[bytes]:
         for start in range(0, len(text), PIECE):
-            if self._name in self._stores.failing:
+            if start + PIECE >= len(text) and self._name in self._stores.failing:
                 raise BackupFailed(f"{self._name}: the dump broke off", "looma tenant logs says more")
             yield text[start : start + PIECE]
 
