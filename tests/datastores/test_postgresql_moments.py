@@ -98,12 +98,18 @@ def test_nobody_waits_for_a_moment(source: Workload) -> None:
         assert set(moment.position) == {"lsn", "timeline", "system"}
 
 
+ALL_HAVE_LOCKED = """
+SELECT bool_and(EXISTS (SELECT FROM pg_locks l WHERE l.pid = a.pid AND relation = 'emptied'::regclass)) AND bool_or(query ~ '^COPY')
+FROM pg_stat_activity a WHERE application_name = 'looma-backup' AND datname = 'looma'
+"""
+
+
 def test_truncate_waits_and_changes_nothing_of_the_moment(source: Workload, target: Workload) -> None:
     sql(source, "INSERT INTO emptied SELECT generate_series(1, 1000)")
     truncating = threading.Thread(target=sql, args=(source, "TRUNCATE emptied"))
     with store(source).moment() as moment:
         moment.release()
-        wait_until(lambda: _locks(source, "emptied") >= 3)  # the session's, and those of both programs
+        wait_until(lambda: sql(source, ALL_HAVE_LOCKED) == "t\n")
         truncating.start()
         wait_until(lambda: sql(source, "SELECT count(*) FROM pg_locks WHERE NOT granted") != "0\n")
         streams = {}
