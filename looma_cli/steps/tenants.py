@@ -10,7 +10,7 @@ from looma_cli.model.codec import decode_tenant
 from looma_cli.model.protocols import State
 from looma_cli.model.tenant import Allocation, Subnet, Tenant
 from looma_cli.model.world import World
-from looma_cli.steps.base import StateStep
+from looma_cli.steps.base import StateStep, counted
 
 Rows = list[Mapping[str, Any]]
 
@@ -26,7 +26,7 @@ class ReserveTenant(StateStep):
     secrets: list[str]
 
     def title(self) -> str:
-        return f"Reserve {len(self.allocations)} ports and {len(self.subnets)} subnets"
+        return f"Reserve {counted(self.allocations, 'port')} and {counted(self.subnets, 'subnet')}"
 
     def do(self, world: World, state: State) -> str:
         tenant = decode_tenant(self.tenant)
@@ -198,6 +198,10 @@ def changed(tenant: Tenant, changes: Mapping[str, Any]) -> Tenant:
 
 
 def edge_users(state: State, host: str, *, but: str) -> list[str]:
-    """Names of the host's other tenants that the edge may be routing."""
+    """Names of the host's other tenants that the edge may be routing; a scratch stack has no public port."""
     everyone = [*state.tenants(), *state.tenants(platform=True)]
-    return [tenant.name for tenant in everyone if tenant.host == host and tenant.name != but and tenant.status != "created"]
+    return [tenant.name for tenant in everyone if _may_be_routed(tenant, host) and tenant.name != but]
+
+
+def _may_be_routed(tenant: Tenant, host: str) -> bool:
+    return tenant.host == host and tenant.status != "created" and tenant.public_port > 0

@@ -102,7 +102,7 @@ class Audit:
     ) -> Iterator[Finding]:
         name, tenant = f"{row.address}:{row.host_port}/{row.protocol}", tenants.get(row.tenant or "")
         if row.tenant is None:
-            if not any(t.status in DEPLOYED for t in tenants.values()):
+            if not any(t.status in DEPLOYED and t.public_port for t in tenants.values()):
                 yield Finding(host.name, "port", name, "", f"held for the edge ({row.component}), which nobody needs")
         elif tenant is None:
             yield Finding(host.name, "port", name, row.tenant, f"held for {row.component} of no tenant on this host")
@@ -125,7 +125,7 @@ class Audit:
             for item in objects:
                 reference = reference_of(item.labels)
                 is_edge = item.labels.get(LABEL_LAYER) == "edge"
-                if reference in known or (is_edge and deployed):
+                if reference in known or (is_edge and any(tenant.public_port for tenant in deployed)):
                     continue
                 detail = "the edge, which no tenant needs" if is_edge else ""
                 yield Finding(host.name, kind, item.name, item.labels.get(LABEL_TENANT, ""), detail)

@@ -15,11 +15,13 @@ from looma_cli.model.protocols import State
 from looma_cli.model.tenant import LayerReference, Tenant
 from looma_cli.model.world import World
 from looma_cli.plan.backups import NewBackup, plan_backup, plan_copy, plan_forget, plan_verify
+from looma_cli.plan.reallocate import Refused
 from looma_cli.steps.backups import CERTIFICATE_KEY, BackupStores
 from looma_cli.steps.generations import KeepLayers
 from looma_cli.steps.sets import MANIFEST, read_manifest, read_set
 from looma_cli.usecases.changing import change
 from looma_cli.usecases.context import LOCAL, Context, held_on, observe_host
+from looma_cli.usecases.replanning import replanning
 from looma_cli.usecases.requested import SCRATCH_NAME
 
 SEEDS_POLICY = Retention(within="30d")  # the seeds: kept 30 days
@@ -105,43 +107,39 @@ class BackupUseCases:
         backup = self.show(id)
         try:
             plan = self._prove(backup, quick, dry_run)
-        except (Paused, Cancelled, Conflict, Unreachable):  # says nothing about the set
-            raise
         except LoomaError as error:
-            self._note_problem(id, error)
+            if not dry_run:
+                note_problem(self._world, id, error)
             raise
         return plan if dry_run and plan else self.show(id)
 
     def _prove(self, backup: Backup, quick: bool, dry_run: bool) -> Plan | None:
         manifest = read_set(self._world.repository(backup.location), backup.id)
-        scratch = scratch_of(manifest, self._world.clock.now())
-        edition = self._world.catalog.edition(scratch.edition)
-        seen = observe_host(self._context, LOCAL, engine=True)
         sealed = opened_secrets(self._context, manifest)
         sealed.pop(CERTIFICATE_KEY, None)
 
-        def decide(state: State) -> Plan:
-            state.backup(backup.id)  # not pruned meanwhile; from here on it is in use
-            return plan_verify(
-                scratch,
-                manifest,
-                edition,
-                seen,
-                held_on(state, LOCAL),
-                self._context.limits,
-                sealed=sealed,
-                registry=self._context.registry,
-                support_images=[self._context.init_image(scratch.images)],
-                quick=quick,
-            )
+        def attempt(refused: Refused) -> Plan | None:
+            scratch = scratch_of(manifest, self._world.clock.now())
+            seen = observe_host(self._context, LOCAL, engine=True)
 
-        return change(self._context, scratch.name, "backup.verify", LOCAL, decide, dry_run=dry_run)
+            def decide(state: State) -> Plan:
+                state.backup(backup.id)  # not pruned meanwhile; from here on it is in use
+                return plan_verify(
+                    scratch,
+                    manifest,
+                    self._world.catalog.edition(scratch.edition),
+                    seen,
+                    held_on(state, LOCAL),
+                    self._context.limits,
+                    sealed=sealed,
+                    registry=self._context.registry,
+                    support_images=[self._context.init_image(scratch.images)],
+                    quick=quick,
+                )
 
-    def _note_problem(self, id: str, error: LoomaError) -> None:
-        """What was wrong with the set, without how its operation ended."""
-        cause = error.__cause__ if isinstance(error.__cause__, LoomaError) else error
-        with self._world.store.write() as state:
-            state.save_backup(replace(state.backup(id), problem=cause.message))
+            return change(self._context, scratch.name, "backup.verify", LOCAL, decide, dry_run=dry_run)
+
+        return replanning(self._context, LOCAL, attempt)
 
     def drill(self, budget_seconds: float, *, dry_run: bool = False) -> Iterator[Outcome]:
         """Prove the newest set of each tenant, those with the oldest proof first, until the time is up; at least one."""
@@ -193,6 +191,15 @@ class BackupUseCases:
         sets = [backup for backup in self.list(tenant) if backup.location == location]
         plan = plan_copy(tenant, location, copies, sets)
         return change(self._context, tenant, "backup.copy", LOCAL, lambda state: plan if sets else None, dry_run=dry_run)
+
+
+def note_problem(world: World, id: str, error: LoomaError) -> None:
+    """Write down what a proof found to be wrong with the set, without how its operation ended."""
+    if isinstance(error, (Paused, Cancelled, Conflict, Unreachable)):  # says nothing about the set
+        return
+    cause = error.__cause__ if isinstance(error.__cause__, LoomaError) else error
+    with world.store.write() as state:
+        state.save_backup(replace(state.backup(id), problem=cause.message))
 
 
 def needed(state: State, tenant: str) -> set[str]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from looma_cli.errors import NotAllowed
+from looma_cli.errors import LoomaError, NotAllowed
 from looma_cli.model.operation import OPEN_STATUSES, Operation
 from looma_cli.model.protocols import State
 from looma_cli.runner import pivot_passed
+from looma_cli.steps.backups import RecordProof
+from looma_cli.usecases.backups import note_problem
 from looma_cli.usecases.context import Context
 
 
@@ -47,9 +49,17 @@ class OperationUseCases:
             self._context.children.lease = lease
             try:
                 go(self._reread(id))
+            except LoomaError as error:
+                self._note_failed_proof(operation, error)
+                raise
             finally:
                 self._context.children.lease = None
         return self.show(id)
+
+    def _note_failed_proof(self, operation: Operation, error: LoomaError) -> None:
+        proof = next((step for step in operation.plan.steps if step.name == RecordProof.name), None)
+        if proof is not None:
+            note_problem(self._world, proof.params["backup"], error)
 
     def _reread(self, id: str) -> Operation:
         with self._world.store.read() as state:
