@@ -6,7 +6,7 @@ A ``WorldStep`` touches one Protocol. A ``StateStep`` touches only the state, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, ClassVar
 
@@ -72,3 +72,8 @@ def read_step(name: str, params: Mapping[str, Any]) -> WorldStep | StateStep:
 
 def _load_all() -> None:
     from looma_cli.steps import backups, datastores, generations, guards, keeping, layers, routes, tenants, waiting  # noqa: F401  (registers them)
+
+
+def counted(things: Sequence[Any], noun: str) -> str:
+    """``1 port``, ``2 ports``: for titles."""
+    return f"{len(things)} {noun}" if len(things) == 1 else f"{len(things)} {noun}s"

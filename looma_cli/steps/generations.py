@@ -10,7 +10,7 @@ from typing import Any
 from looma_cli.model.protocols import State
 from looma_cli.model.tenant import Allocation, KeptLayer, LayerReference, Subnet
 from looma_cli.model.world import World
-from looma_cli.steps.base import Progress, StateStep, WorldStep
+from looma_cli.steps.base import Progress, StateStep, WorldStep, counted
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class ReserveGeneration(StateStep):
     subnets: list[Mapping[str, Any]]
 
     def title(self) -> str:
-        return f"Reserve {len(self.allocations)} ports and {len(self.subnets)} subnets"
+        return f"Reserve {counted(self.allocations, 'port')} and {counted(self.subnets, 'subnet')}"
 
     def do(self, world: World, state: State) -> str:
         state.add_allocations([Allocation(**row) for row in self.allocations])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from looma_cli.errors import RepositoryDamaged
 from looma_cli.model.backup import RepositorySnapshot
 from looma_cli.model.world import World
-from looma_cli.steps.base import Progress, WorldStep
+from looma_cli.steps.base import Progress, WorldStep, counted
 from looma_cli.steps.sets import MANIFEST, MANIFEST_FILE, is_complete, set_snapshots
 
 
@@ -22,7 +22,7 @@ class ForgetBackups(WorldStep):
     backups: list[str]
 
     def title(self) -> str:
-        return f"Forget {_counted(self.backups)}"
+        return f"Forget {counted(self.backups, 'backup')}"
 
     def do(self, world: World, progress: Progress) -> str:
         repository = world.repository(self.location)
@@ -47,7 +47,7 @@ class CopyBackups(WorldStep):
     backups: list[str]
 
     def title(self) -> str:
-        return f"Copy {_counted(self.backups)} to {self.target}"
+        return f"Copy {counted(self.backups, 'backup')} to {self.target}"
 
     def do(self, world: World, progress: Progress) -> str:
         repository = world.repository(self.location)
@@ -78,7 +78,3 @@ class CopyBackups(WorldStep):
             target.unlock()
             target.forget(halves)
         return ""
-
-
-def _counted(backups: list[str]) -> str:
-    return "one backup" if len(backups) == 1 else f"{len(backups)} backups"

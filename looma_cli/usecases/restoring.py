@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from looma_cli.errors import AlreadyExists, Cancelled, LoomaError, NotAllowed, NotFound, Paused
 from looma_cli.model.backup import Backup, BackupManifest
-from looma_cli.model.layer import LABEL_TENANT
+from looma_cli.model.layer import LABEL_TENANT, reference_of
 from looma_cli.model.operation import Operation, Plan
 from looma_cli.model.protocols import Engine, State
 from looma_cli.model.requests import CreateRequest
@@ -17,7 +17,6 @@ from looma_cli.plan.reallocate import Refused
 from looma_cli.plan.restore import plan_restore, plan_restore_as, plan_retire
 from looma_cli.steps.backups import CERTIFICATE_KEY
 from looma_cli.steps.sets import read_set
-from looma_cli.usecases.audit import reference_of
 from looma_cli.usecases.backups import BackupUseCases, new_backup_id, opened_secrets
 from looma_cli.usecases.changing import change
 from looma_cli.usecases.context import LOCAL, Context, held_on, host_record, observe_host
@@ -31,7 +30,7 @@ KEEP_SECONDS = 3600.0
 class RestoreRequest:
     """``tenant`` whose set it is; ``backup`` None means the newest. ``new_name`` makes another tenant of it, ``location`` reads a
     repository instead of the state. ``only`` names datastores; ``safety`` backs the present up first; ``keep_seconds`` is how long the
-    layers that are left stay, stopped."""
+    layers that are left stay, stopped. ``passing``: the location is gone afterwards, so that nothing is written down of it."""
 
     tenant: str | None
     backup: str | None = None
@@ -41,6 +40,7 @@ class RestoreRequest:
     location: str | None = None
     safety: bool = True
     keep_seconds: float = KEEP_SECONDS
+    passing: bool = False
 
 
 class RestoreUseCases:
@@ -134,7 +134,9 @@ class RestoreUseCases:
 
     def _refuse_other_accounts(self, tenant: Tenant, manifest: BackupManifest) -> None:
         """Raises NotAllowed for a set whose accounts have passwords that the tenant's services do not know: of an earlier tenant of the
-        name, or of another home's."""
+        name, or of another home's. One of another edition is left for the plan to refuse: that is the better reason."""
+        if manifest.backup.edition != tenant.edition:
+            return
         world, edition = self._world, self._world.catalog.edition(tenant.edition)
         with world.store.read() as state:
             present = state.secrets(tenant.name)
@@ -173,7 +175,7 @@ class RestoreUseCases:
                     sealed=sealed,
                     certificate=certificate,
                     override=manifest.files.get("override.yaml"),
-                    adopt=request.location is not None,
+                    adopt=request.location is not None and not request.passing,
                     images=images,
                     registry=self._context.registry,
                     edge_image=self._context.edge_image(images),

@@ -48,9 +48,12 @@ def test_it_asks_with_the_facts_and_keeps_everything_on_no(changed: Cli) -> None
     (backup,) = changed.json("backup", "list")["backups"]
     result = changed("backup", "restore", "acme", terminal=True, answer="n\n", NO_COLOR="1")
     assert result.code == 1
-    for fact in ("mysql, redis, postgresql", "tenant acme (running)", backup["id"], "(3 rows)", "after a backup of the present", "for 1h"):
+    for fact in (
+        "acme, basic 1.5.0, running", f"{backup['id']}, ", "not proven", "mysql, redis, postgresql: 3 rows", "a backup of the present",
+        "the old layers stay for 1h",
+    ):  # fmt: skip
         assert fact in result.err
-    assert "[y/N]" in result.err
+    assert f"Replace the data of tenant acme by backup {backup['id']}? [y/N]" in result.err
     assert held(changed.machine, "acme") == everywhere(NEW)
     assert len(changed.json("backup", "list")["backups"]) == 1
 
@@ -58,8 +61,8 @@ def test_it_asks_with_the_facts_and_keeps_everything_on_no(changed: Cli) -> None
 def test_it_asks_and_restores_on_yes(changed: Cli) -> None:
     result = changed("backup", "restore", "acme", "--no-backup", "--keep", "2h", terminal=True, answer="y\n", COLUMNS="80", NO_COLOR="1")
     assert result.code == 0
-    assert "without a backup of the present" in result.err
-    assert "stay for 2h" in result.err
+    assert "no backup of the present is taken" in result.err
+    assert "the old layers stay for 2h" in result.err
     assert "Next: looma health acme" in result.err
     assert "● done" in result.out
     assert held(changed.machine, "acme") == everywhere(OLD)
@@ -70,6 +73,7 @@ def test_without_terminal_and_yes_it_refuses(changed: Cli) -> None:
     error = changed.json("backup", "restore", "acme", code=2)["error"]
     assert error["code"] == "confirmation_required"
     assert "--yes" in error["hint"]
+    assert changed("backup", "restore", "acme").err.count("\n") == 2
     assert held(changed.machine, "acme") == everywhere(NEW)
 
 
@@ -83,7 +87,7 @@ def test_dry_run_prints_the_plan_and_asks_nothing(changed: Cli) -> None:
 
 def test_only_one_datastore_the_others_as_they_are(changed: Cli) -> None:
     result = changed("backup", "restore", "acme", "--only", "mysql", terminal=True, answer="y\n", NO_COLOR="1")
-    assert "Replace mysql of tenant acme" in result.err
+    assert "mysql: 1 row\n" in result.err
     assert held(changed.machine, "acme") == {"mysql": OLD, "redis": NEW, "postgresql": NEW}
 
 

@@ -22,13 +22,12 @@ COLUMNS = (
 )
 STORES = (
     Column("datastore", least=8),
-    Column("engine", least=10),
+    Column("engine", least=16, wrap=True),
     Column("rows", right=True),
     Column("size", drop=2, right=True),
     Column("fingerprint", drop=1),
-    Column("position", drop=3, least=12, wrap=True),
 )
-PARTS = (Column("datastore", drop=1, least=8), Column("part", least=16), Column("rows", right=True), Column("checksum", drop=2, least=8))
+PARTS = (Column("datastore", drop=1, least=8), Column("part", least=16), Column("rows", right=True), Column("checksum", least=8))
 
 
 def table(backups: Sequence[Any], screen: Screen) -> list[str]:
@@ -55,9 +54,11 @@ def brief(backup: Any, screen: Screen) -> list[str]:
 
 def card(backup: Any, screen: Screen) -> list[str]:
     """Everything about one backup."""
-    stores = [(s.name, _engine(s), str(s.fingerprint.rows), _saved(s), s.fingerprint.digest, _position(s)) for s in backup.datastores]
+    stores = [(s.name, _engine(s), str(s.fingerprint.rows), _saved(s), s.fingerprint.digest) for s in backup.datastores]
     parts = [(s.name, part.name, str(part.rows), part.checksum) for s in backup.datastores for part in s.fingerprint.parts]
+    positions = [(s.name, _position(s)) for s in backup.datastores if s.position]
     lines = [*brief(backup, screen), "", *laid_out(STORES, stores, screen)]
+    lines += ["", "Positions", *facts(positions, screen, "  ")] if positions else []
     return [*lines, "", *laid_out(PARTS, parts, screen)] if parts else lines
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from looma_cli.errors import LoomaError, NotAllowed, Unreachable
 from looma_cli.model.backup import Backup
+from looma_cli.steps.base import read_step
 from tests.worlds import Machine
 
 
@@ -47,3 +48,10 @@ def test_a_repository_is_not_copied_onto_itself(machine: Machine) -> None:
     machine.looma().backups.create("acme")
     with pytest.raises(NotAllowed, match="already"):
         machine.looma().backups.copy("acme", f"{machine.home}/backups/")
+
+
+def test_titles_count_as_people_do(machine: Machine) -> None:
+    backup = machine.looma().backups.create("acme")
+    assert isinstance(backup, Backup)
+    titles = [read_step(step.name, step.params).title() for step in machine.looma().backups.verify(backup.id, dry_run=True).steps]  # type: ignore[union-attr]
+    assert titles[0] == "Reserve 0 ports and 1 subnet"
