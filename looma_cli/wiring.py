@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from looma_cli.usecases.health import HealthUseCases
     from looma_cli.usecases.images import ImageUseCases
     from looma_cli.usecases.operations import OperationUseCases
+    from looma_cli.usecases.porting import PortingUseCases
     from looma_cli.usecases.resources import NetworkUseCases, PortUseCases
     from looma_cli.usecases.restoring import RestoreUseCases
     from looma_cli.usecases.schedules import ScheduleUseCases
@@ -277,6 +278,13 @@ class Looma:
         from looma_cli.usecases.backups import BackupUseCases
 
         return BackupUseCases(self._context)
+
+    @cached_property
+    def porting(self) -> PortingUseCases:
+        from looma_cli.adapters.archive import TarArchives
+        from looma_cli.usecases.porting import PortingUseCases
+
+        return PortingUseCases(self._context, self.backups, self.restores, TarArchives(self.settings.home / "tmp"))
 
     @cached_property
     def due_backups(self) -> DueBackups:

@@ -271,6 +271,10 @@ def rebuild(noun: Any) -> Document:
     }
 
 
+def exported(noun: Any) -> Document:
+    return {"tenant": noun.tenant, "backup": noun.backup, "file": noun.file, "size_bytes": noun.size_bytes}
+
+
 def schedule(noun: Any) -> Document:
     known = noun.schedule
     if known is None:
@@ -307,4 +311,5 @@ _SHAPES: dict[str, Callable[[Any], Any]] = {
     "Finding": finding,
     "RebuildReport": rebuild,
     "ScheduleReport": schedule,
+    "Exported": exported,
 }

@@ -183,6 +183,17 @@ class BackupManifest:
 
 
 @dataclass(frozen=True, slots=True)
+class ExportHeader:
+    """What the file of ``tenant export`` says of itself, unsealed; the set in it is what counts."""
+
+    tenant: str
+    backup: str
+    edition: str
+    release: str
+    written_by: str
+
+
+@dataclass(frozen=True, slots=True)
 class RepositorySnapshot:
     """One restic snapshot as looma made it: a stream of a dump, or a set's manifest. ``tags`` as they were given to ``save``."""
 

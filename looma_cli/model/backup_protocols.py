@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
-from looma_cli.model.backup import Fingerprint, RepositorySnapshot, Retention, SavedStream, StoreInformation
+from looma_cli.model.backup import ExportHeader, Fingerprint, RepositorySnapshot, Retention, SavedStream, StoreInformation
 from looma_cli.model.schedule import ScheduledRun
 
 Chunks = AbstractContextManager[Iterator[bytes]]
@@ -130,6 +130,35 @@ class BackupVault(Protocol):
 
     def open(self, sealed: str) -> str:
         """Raises WrongPassphrase."""
+        ...
+
+
+class Archives(Protocol):
+    """Whole repositories as single files. Raises AlreadyExists, NotFound, InvalidValue (no such file), RepositoryDamaged (cut short),
+    BackupTooNew, CommandFailed (disk full, not writable)."""
+
+    def folder(self) -> str:
+        """A new one that is private to this process."""
+        ...
+
+    def left(self) -> list[str]:
+        """Folders of processes that run no more."""
+        ...
+
+    def remove(self, folder: str) -> None:
+        """Idempotent."""
+        ...
+
+    def refuse(self, file: str, *, replace: bool) -> None:
+        """Raises what ``pack`` would for a file that cannot be made, before anything is done for it."""
+        ...
+
+    def pack(self, repository: str, header: ExportHeader, file: str, *, replace: bool) -> int:
+        """The file is there whole or not at all, for its owner alone; its size in bytes."""
+        ...
+
+    def unpack(self, file: str, repository: str) -> ExportHeader:
+        """Into a folder that is not there yet."""
         ...
 
 

@@ -114,6 +114,7 @@ CHANGING = {
     "tenant create", "tenant update", "tenant start", "tenant stop", "tenant restart", "tenant suspend", "tenant resume", "tenant delete",
     "operation resume", "operation rollback", "image build", "image bundle", "image load", "core up", "core down", "state rebuild",
     "backup create", "backup verify", "backup drill", "backup restore", "backup prune", "backup copy", "backup schedule", "backup run",
+    "tenant export", "tenant import",
 }  # fmt: skip
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import pickle
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from looma_cli.errors import (
     BackupFailed,
@@ -54,13 +56,25 @@ class FakePlace:
 
 
 class FakePlaces:
-    """All repositories there are, by location."""
+    """All repositories there are, by location. One that was copied into a folder of the disk is in a file there too, so that it can be
+    carried away; what a folder has counts where nothing is known of it."""
 
     def __init__(self) -> None:
         self._places: dict[str, FakePlace] = {}
 
     def __getitem__(self, location: str) -> FakePlace:
-        return self._places.setdefault(location, FakePlace())
+        if location not in self._places:
+            file = Path(location) / "config"
+            self._places[location] = FakePlace(**pickle.loads(file.read_bytes())) if file.is_file() else FakePlace()
+        return self._places[location]
+
+    def keep_in_folder(self, location: str) -> None:
+        if Path(location).parent.is_dir():
+            place = self[location]
+            Path(location).mkdir(exist_ok=True)
+            (Path(location) / "config").write_bytes(
+                pickle.dumps({"passphrase": place.passphrase, "stored": place.stored, "pieces": place.pieces})
+            )
 
     def copy(self) -> FakePlaces:
         """The same repositories once more."""
@@ -184,6 +198,7 @@ class FakeRepository:
             snapshot = stored.snapshot
             _added(place, stored.data)
             target._add(place, snapshot.name, dict(snapshot.tags), stored.data, snapshot.at, name)
+        self.places.keep_in_folder(location)
 
     def _damaged(self) -> LoomaError:
         return RepositoryDamaged(f"the repository {self.location}: ciphertext verification failed", "restore from a copy")

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from looma_cli.cli.layout import Column, Painted, cut, facts, panel
 from looma_cli.cli.layout import table as laid_out
 from looma_cli.cli.terminal import Screen
-from looma_cli.cli.words import ago, moment, plural, state
+from looma_cli.cli.words import ago, moment, plural, size, state
 
 COLUMNS = (
     Column("name", least=12),
@@ -71,6 +71,10 @@ def brief(tenant: Any, screen: Screen) -> list[str]:
 
 def deleted(tenant: Any, screen: Screen) -> list[str]:
     return [f"deleted {screen.paint(tenant.name, 'bold')}"]
+
+
+def exported(done: Any, screen: Screen) -> list[str]:
+    return [f"exported {screen.paint(done.tenant, 'bold')} (backup {done.backup}, {size(done.size_bytes)}) into {done.file}"]
 
 
 def created(tenant: Any, screen: Screen) -> list[str]:
