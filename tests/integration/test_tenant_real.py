@@ -277,10 +277,14 @@ def test_delete_leaves_nothing(acme: Acme) -> None:
     ports = [port for _, port in acme.ports()]
     refused = acme.run("delete", code=2)
     assert refused["error"]["code"] == "confirmation_required"
-    assert acme.run("delete", "--yes", code=4)["error"]["hint"].endswith("--no-backup")
     assert acme.home.on_engine(acme.name) != []
-    acme.home.delete(acme.name)
+    acme.write("the-last-one", "kept")
+    acme.run("delete", "--yes")
     acme.home.assert_nothing_left()
+    (last,) = acme.home.json("backup", "list", acme.name)["backups"]
+    stores = {store["name"]: store["rows"] for store in acme.home.json("backup", "show", last["id"])["datastores"]}
+    assert (set(stores), last["missing"]) == ({"mysql", "postgresql", "redis"}, [])
+    assert all(rows > 0 for rows in stores.values())
     assert acme.run("show", code=3)["error"]["code"] == "not_found"
     edge = [int(acme.home.environment[f"LOOMA_EDGE_{kind}_PORT"]) for kind in ("HTTP", "HTTPS")]
     assert all(is_free(port) for port in [*ports, *edge, acme.created["public_port"]])
