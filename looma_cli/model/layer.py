@@ -52,6 +52,7 @@ class Workload:
     started_at: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     ports: tuple[tuple[str, int, int], ...] = ()  # (address, host port, container port)
+    networks: tuple[str, ...] = ()  # names of those that it is, or was last, attached to
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +67,11 @@ class EngineNetwork:
     cidrs: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     driver: str = "bridge"
+
+
+def reference_of(labels: Mapping[str, str]) -> LayerReference | None:
+    """The layer that an object's labels name; None for the edge and for anything that is no layer's."""
+    generation = labels.get(LABEL_GENERATION, "")
+    if labels.get(LABEL_LAYER) not in ("data", "app") or not labels.get(LABEL_TENANT) or not generation.isdecimal():
+        return None
+    return LayerReference(labels[LABEL_TENANT], labels[LABEL_LAYER], int(generation))

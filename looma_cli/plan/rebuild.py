@@ -51,6 +51,7 @@ class Recovered:
     subnets: tuple[Subnet, ...]
     secrets: tuple[str, ...]  # names of those that the edition needs
     problems: tuple[str, ...] = ()
+    left: tuple[LayerReference, ...] = ()  # layers of other generations, which are left alone
 
 
 @dataclass
@@ -64,13 +65,53 @@ class _Reading:
         kinds = [(w, w.labels.get(label.LABEL_KIND)) for w in found]
         return [w for w, kind in kinds if kind != OVERRIDE and (kind == JOB) == jobs]
 
-    def generation(self, layer: str) -> int:
-        """Raises Unreadable for none, and for two: an upgrade was under way, and only its operation knew which one is to stay."""
+    def generations(self) -> tuple[int, int]:
+        """Of the data and the app layer that serve: the app layer that the edge routes to, and the data layer whose network it is on. Where
+        nothing points at one, the newest that runs as a whole.
+
+        Raises Unreadable for none, and for several that nothing tells apart.
+        """
+        app = self._chosen("app", self._routed)
+        services = self.containers(LayerReference(self.traces.tenant, "app", app))
+        return self._chosen("data", lambda found: self._attached(services, found)), app
+
+    def _chosen(self, layer: str, pointed_at: Callable[[list[int]], list[int] | None]) -> int:
+        """``pointed_at`` says which of several are meant; None where it cannot know."""
         found = sorted({w.reference.generation for w in self.containers() if w.reference and w.reference.layer == layer})
-        if len(found) != 1:
-            what = f"generations {', '.join(map(str, found))} of its {layer} layer are there" if found else f"it has no {layer} layer"
-            raise Unreadable(f"{what}: which one is meant was in the lost state only")
-        return found[0]
+        if not found:
+            raise Unreadable(f"it has no {layer} layer: which one is meant was in the lost state only")
+        if len(found) == 1:
+            return found[0]
+        meant = pointed_at(found)
+        chosen = self._whole(layer, found)[-1:] if meant is None else meant
+        if len(chosen) != 1:
+            all_ = ", ".join(map(str, found))
+            raise Unreadable(f"generations {all_} of its {layer} layer are there: which one is meant was in the lost state only")
+        return chosen[0]
+
+    def _routed(self, found: list[int]) -> list[int] | None:
+        ports = {upstream.port for upstream in self.traces.route.upstreams} if self.traces.route else set()
+        if not ports:
+            return None
+        layers = {one: self.containers(LayerReference(self.traces.tenant, "app", one)) for one in found}
+        return [one for one, workloads in layers.items() if ports <= {port for w in workloads for _, port, _ in w.ports}]
+
+    def _attached(self, services: Sequence[Workload], found: list[int]) -> list[int] | None:
+        networks = {name for service in services for name in service.networks}
+        return [one for one in found if LayerReference(self.traces.tenant, "data", one).project in networks] or None
+
+    def _whole(self, layer: str, found: list[int]) -> list[int]:
+        """Those of which every container runs, and none is missing that another generation has."""
+        layers = {one: self.containers(LayerReference(self.traces.tenant, layer, one)) for one in found}
+        most = max(len(workloads) for workloads in layers.values())
+        return [one for one in found if len(layers[one]) == most and all(w.state == "running" for w in layers[one])]
+
+    def left(self, *chosen: LayerReference) -> tuple[LayerReference, ...]:
+        """Layers that are there beside the chosen ones; a network or a lone job is a layer too."""
+        jobs, networks = self.containers(jobs=True), self.traces.networks
+        named = (label.reference_of(network.labels) for network in networks)
+        found = {*(w.reference for w in (*self.containers(), *jobs)), *named} - {None, *chosen}
+        return tuple(sorted(one for one in found if one is not None))
 
     def agreed(self, name: str, containers: Sequence[Workload]) -> str:
         """The value of a label that all these carry. Raises Unreadable where they differ."""
@@ -94,18 +135,20 @@ class _Reading:
 def recover(traces: Traces, edition_of: Callable[[str], Edition], seal: Callable[[str], str]) -> Recovered:
     """The tenant's record. Raises Unreadable where the traces do not say enough. ``seal`` is the vault's, for a certificate's key."""
     reading = _Reading(traces)
-    data, app = (reading.generation(layer) for layer in ("data", "app"))
-    containers = reading.containers(LayerReference(traces.tenant, "app", app))
+    data, app = reading.generations()
+    layers = LayerReference(traces.tenant, "data", data), LayerReference(traces.tenant, "app", app)
+    containers = reading.containers(layers[1])
+    everything = [workload for layer in layers for workload in reading.containers(layer)]
     record = reading.record(containers)
     try:
-        edition = edition_of(reading.agreed(label.LABEL_EDITION, reading.containers()))
+        edition = edition_of(reading.agreed(label.LABEL_EDITION, everything))
     except NotFound as error:
         raise Unreadable(error.message) from error
     tenant = Tenant(
         name=traces.tenant,
         edition=edition.name,
         release=reading.agreed(label.LABEL_RELEASE, containers),
-        profile=reading.agreed(label.LABEL_PROFILE, reading.containers()),
+        profile=reading.agreed(label.LABEL_PROFILE, everything),
         status="failed",
         hostname=_hostname(reading, record),
         updated_at=traces.now,
@@ -114,7 +157,10 @@ def recover(traces: Traces, edition_of: Callable[[str], Edition], seal: Callable
         certificate=_certificate(traces.route, seal),
         **_recorded(reading, record),
     )
-    return _completed(reading, tenant, edition)
+    left = reading.left(*layers)
+    if left:
+        reading.problems.append(f"{', '.join(one.project for one in left)} is there beside what serves, and is kept")
+    return replace(_completed(reading, tenant, edition), left=left)
 
 
 def lacking(recovered: Recovered, found: Collection[str]) -> Recovered:

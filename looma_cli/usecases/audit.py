@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from looma_cli.model.host import Host
-from looma_cli.model.layer import LABEL_GENERATION, LABEL_LAYER, LABEL_TENANT, Workload
+from looma_cli.model.layer import LABEL_LAYER, LABEL_TENANT, Workload, reference_of
 from looma_cli.model.tenant import Allocation, LayerReference, Tenant
 from looma_cli.usecases.context import Context, known_hosts
 
@@ -142,11 +142,3 @@ class Audit:
             if name not in known:
                 count = len(files.names(name))
                 yield Finding("", "files", files.path(name, files.names(name)[0]), name, f"{count} rendered file{'s' * (count > 1)}")
-
-
-def reference_of(labels: Mapping[str, str]) -> LayerReference | None:
-    """The layer that an object's labels name; None for the edge and for anything that is no layer's."""
-    generation = labels.get(LABEL_GENERATION, "")
-    if labels.get(LABEL_LAYER) not in ("data", "app") or not labels.get(LABEL_TENANT) or not generation.isdecimal():
-        return None
-    return LayerReference(labels[LABEL_TENANT], labels[LABEL_LAYER], int(generation))

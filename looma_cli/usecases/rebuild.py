@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from looma_cli.errors import Conflict, LoomaError, NotAllowed, NotFound
 from looma_cli.model.edition import Edition
@@ -13,15 +14,17 @@ from looma_cli.model.layer import LABEL_INSTALLATION, LABEL_TENANT, Workload
 from looma_cli.model.operation import Plan
 from looma_cli.model.protocols import State
 from looma_cli.model.route import EdgeRecord
-from looma_cli.model.tenant import Tenant
+from looma_cli.model.tenant import KeptLayer, LayerReference, Tenant
 from looma_cli.model.world import World
 from looma_cli.plan.observation import START_INTERVAL_API
 from looma_cli.plan.rebuild import Recovered, Traces, lacking, recover
 from looma_cli.steps.layers import RenderStack, manifest_name
 from looma_cli.usecases.context import Context, known_hosts
+from looma_cli.usecases.requested import SCRATCH_NAME
 
 KIND = "state.rebuild"
 SECRETS = "/run/secrets"
+FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,10 @@ class Rebuild:
         labelled = [thing.labels.get(LABEL_TENANT) for thing in (*engine.networks(), *engine.volumes())]
         self._take_edge_ports(host, edge, dry_run)
         for name in sorted({*references, *filter(None, labelled)}):
+            if name.startswith(SCRATCH_NAME + "-"):
+                self._findings.skipped.append(Remark(name, "no tenant: a stack in which a backup was proven"))
+                self._problem(name, f"left by a proof that was cut short; remove it: docker compose -p looma-{name}-data-g1 down -v")
+                continue
             try:
                 self._rebuild_tenant(world, host, edge, name, dry_run)
             except LoomaError as error:
@@ -168,6 +175,7 @@ class Rebuild:
                 with self._store.write() as state:
                     if not self._known(name, state):
                         _add(state, recovered, sealed)
+                        _keep(state, recovered.left, host.name)
                 self._render_missing(world, recovered.tenant)
         tenant = recovered.tenant
         for problem in recovered.problems:
@@ -218,6 +226,12 @@ def _add(state: State, recovered: Recovered, sealed: dict[str, str]) -> None:
     state.add_allocations(recovered.allocations)
     state.add_subnets(recovered.subnets)
     state.save_secrets(recovered.tenant.name, sealed)
+
+
+def _keep(state: State, layers: Sequence[LayerReference], host: str) -> None:
+    """Other generations belong to the tenant too. Nobody knows for how long they were to stay: they go only when they are asked to."""
+    for reference in layers:
+        state.keep_layer(KeptLayer(reference, host, FOREVER, KIND))
 
 
 def _secrets(world: World, host: str, workloads: Sequence[Workload], edition: Edition, names: Sequence[str]) -> dict[str, str]:

@@ -234,7 +234,7 @@ class Mortal(Machine):
         """A new process on the same machine."""
         self.death = Death(at)
         self._processes += 1
-        self.edge = self.edge.again()
+        self.edge = self.edges[self.engine.installation] = self.edge.again()
         return self.looma()
 
     def world(self) -> World:

@@ -144,4 +144,5 @@ def workload(container: FakeContainer) -> Workload:
         started_at=container.started_at,
         labels=dict(container.labels),
         ports=tuple((address, port, inside) for address, port, inside, _ in container.ports),
+        networks=tuple(sorted(container.networks)),
     )

@@ -62,6 +62,7 @@ def workload(inspected: Mapping[str, Any]) -> Workload:
         started_at="" if state["StartedAt"].startswith("0001-") else state["StartedAt"],
         labels=labels,
         ports=tuple((address, port, container) for address, port, container, _ in bindings(inspected)),
+        networks=tuple(sorted((inspected.get("NetworkSettings") or {}).get("Networks") or {})),
     )
 
 
