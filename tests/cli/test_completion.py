@@ -66,6 +66,19 @@ def test_ids_of_operations(home: Path) -> None:
     assert all(id.startswith("op-") for id in ids)
 
 
+def test_ids_of_backups_and_names_that_only_backups_have(home: Path, acme: Cli) -> None:
+    ids = [acme.json("backup", "create", "acme")["id"] for _ in range(2)]
+    assert acme("tenant", "delete", "acme", "--no-backup", "--yes").code == 0
+    assert sorted(complete(home, "looma backup show bk-")) == sorted(ids)
+    assert sorted(complete(home, "looma backup restore acme bk-")) == sorted(ids)
+    assert complete(home, "looma tenant show ac") == ["acorn"]
+    assert complete(home, "looma backup list ac") == ["acme", "acorn"]
+    assert complete(home, "looma backup restore acm") == ["acme"]
+    assert sorted(complete(home, "looma backup verify ")) == sorted([*ids, "acme", "acorn"])
+    assert complete(home, "looma backup restore acme --as a") == []
+    assert complete(home, "looma backup create acorn --kind i") == ["incremental"]
+
+
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
 def test_other_shells(home: Path, shell: str) -> None:
     text = "\n".join(complete(home, "looma tenant show ac", shell=shell, _TYPER_COMPLETE_FISH_ACTION="get-args"))

@@ -38,6 +38,6 @@ def test_the_shapes_have_the_keys_that_are_printed(acme: Cli) -> None:
         acme.json("tenant", "show", "acme"), *acme.json("status")["hosts"], *acme.json("operation", "list", "--all")["operations"],
         *acme.json("port", "list")["ports"], *acme.json("network", "list")["networks"], acme.json("edition", "show", "basic"),
         *acme.json("image", "list")["images"], *acme.json("health")["tenants"][0]["components"],
-        acme.json("tenant", "stop", "acme", "--dry-run"),
+        acme.json("tenant", "stop", "acme", "--dry-run"), acme.json("backup", "create", "acme"),
     ]  # fmt: skip
     assert {key for document in printed for key in document} <= words
