@@ -270,9 +270,11 @@ def _with_step(operation: Operation, index: int, record: StepRecord) -> Operatio
 
 
 def _as_failure(operation: Operation, error: LoomaError) -> LoomaError:
-    """What the caller sees after a complete undo: what keeps its own exit code as itself, the rest as a failed operation."""
+    """What the caller sees after a complete undo: what keeps its own exit code as itself, the rest as a failed operation with
+    the error's own code as ``details['cause']``."""
     if isinstance(error, (Conflict, Unreachable, UsageError)):
         error.details.setdefault("operation", operation.id)
         return error
     hint = error.hint or f"looma operation show {operation.id}"
-    return OperationFailed(f"{error.message} ({put_back(operation)})", hint, operation=operation.id, **error.details)
+    facts = {"cause": error.code, **error.details, "operation": operation.id}
+    return OperationFailed(f"{error.message} ({put_back(operation)})", hint, **facts)

@@ -129,6 +129,18 @@ def test_show_has_engine_version_position_and_parts(acme: Cli) -> None:
         assert word in text
 
 
+@pytest.mark.parametrize("width", [60, 80])
+def test_show_names_store_part_and_rows_at_any_width(acme: Cli, width: int) -> None:
+    long = "table a_schema.with_a_very_long_name_as_they_happen_to_be"
+    acme.machine.stores.replace("looma-acme-data-g1_mysql-data", {long.removeprefix("table "): {"a": "1"}})
+    id = acme.json("backup", "create", "acme")["id"]
+    lines = acme("backup", "show", id, terminal=True, COLUMNS=str(width), NO_COLOR="1").out.splitlines()
+    assert max(map(len, lines)) <= width
+    head = next(number for number, line in enumerate(lines) if line.split() == ["DATASTORE", "PART", "ROWS", "CHECKSUM"])
+    assert lines[head + 1].startswith("mysql      table a_schema.with_a")
+    assert next(line for line in lines if line.startswith("  mysql ")).split() == ["mysql", "offset=1"]
+
+
 @pytest.mark.parametrize("by", ["id", "tenant"])
 def test_verify_prints_the_backup_with_its_proof(acme: Cli, by: str) -> None:
     backup = with_backup(acme, a="1")
@@ -173,7 +185,8 @@ def test_a_proof_that_fails_is_an_error_and_stays_visible(acme: Cli) -> None:
 def test_a_flipped_byte_fails_the_proof(acme: Cli) -> None:
     backup = with_backup(acme, a="1")
     acme.machine.places[backup["location"]].damaged = True
-    assert acme("backup", "verify", "acme").code == 1
+    error = acme.json("backup", "verify", "acme", code=1)["error"]
+    assert (error["code"], error["details"]["cause"]) == ("operation_failed", "repository_damaged")
     assert acme("backup", "verify", "acme").out == ""
 
 

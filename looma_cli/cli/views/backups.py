@@ -27,7 +27,7 @@ STORES = (
     Column("size", drop=2, right=True),
     Column("fingerprint", drop=1),
 )
-PARTS = (Column("datastore", drop=1, least=8), Column("part", least=16), Column("rows", right=True), Column("checksum", least=8))
+PARTS = (Column("datastore", least=8), Column("part", least=16), Column("rows", right=True), Column("checksum", least=8))
 
 
 def table(backups: Sequence[Any], screen: Screen) -> list[str]:
