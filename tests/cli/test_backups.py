@@ -54,6 +54,7 @@ def test_a_store_that_fails_fails_the_backup(acme: Cli) -> None:
     with failing(acme, "redis"):
         error = acme.json("backup", "create", "acme", code=1)["error"]
     assert "redis" in error["message"]
+    assert (error["code"], error["details"]["cause"]) == ("operation_failed", "backup_failed")
     assert acme.json("backup", "list") == {"backups": []}
     assert acme.json("health", "acme")["healthy"]
 
@@ -185,8 +186,7 @@ def test_a_proof_that_fails_is_an_error_and_stays_visible(acme: Cli) -> None:
 def test_a_flipped_byte_fails_the_proof(acme: Cli) -> None:
     backup = with_backup(acme, a="1")
     acme.machine.places[backup["location"]].damaged = True
-    error = acme.json("backup", "verify", "acme", code=1)["error"]
-    assert (error["code"], error["details"]["cause"]) == ("operation_failed", "repository_damaged")
+    assert acme.json("backup", "verify", "acme", code=1)["error"]["code"] == "repository_damaged"
     assert acme("backup", "verify", "acme").out == ""
 
 
