@@ -20,6 +20,7 @@ from looma_cli.settings import Settings, data_directory, port_range, subnet_pool
 
 if TYPE_CHECKING:
     from looma_cli.adapters.database.store import DatabaseStore
+    from looma_cli.adapters.repository.readiness import BackupReadiness
     from looma_cli.model.backup_protocols import BackupVault, Datastore, Repository, Scheduler
     from looma_cli.model.edition import Component
     from looma_cli.model.layer import Workload
@@ -326,7 +327,14 @@ class Looma:
         from looma_cli.usecases.doctor import DoctorUseCases
 
         setup = f"sudo sh {settings_module.PACKAGE / 'setup' / 'engine.sh'}"
-        return DoctorUseCases(self._context, self.settings.home, setup, _missing_local_images)
+        return DoctorUseCases(self._context, self.settings.home, setup, _missing_local_images, self._backup_readiness, self.schedules)
+
+    @property
+    def _backup_readiness(self) -> BackupReadiness:
+        from looma_cli.adapters.repository.readiness import BackupReadiness
+
+        named = self.settings.backup_passphrase_file
+        return BackupReadiness(Path(named or self.settings.home / "backup.passphrase"), named is None, {**os.environ, **self._environment})
 
 
 def open_looma(

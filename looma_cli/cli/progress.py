@@ -139,8 +139,9 @@ class BatchReporter:
 
     The batch as a whole is what is ``running``: it looks itself for a Ctrl-C between two tenants."""
 
-    def __init__(self, reporter: ClosingReporter, *, running: bool = True) -> None:
+    def __init__(self, reporter: ClosingReporter, *, running: bool = True, doing: str = "creating") -> None:
         self._reporter = reporter
+        self._doing = doing
         self._tenant = ""
         self.running = running
 
@@ -148,7 +149,7 @@ class BatchReporter:
         self._tenant = operation.tenant
 
     def step_started(self, index: int, step: PlannedStep, title: str, undoing: bool) -> None:
-        self._reporter.note(f"{self._tenant}: {'undoing' if undoing else 'creating'} {title}")
+        self._reporter.note(f"{self._tenant}: {'undoing' if undoing else self._doing} {title}")
 
     def step_progress(self, index: int, text: str) -> None:
         pass

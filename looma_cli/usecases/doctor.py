@@ -7,15 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Protocol
 
 from looma_cli.errors import LoomaError
 from looma_cli.plan.subnets import choose_subnets
 from looma_cli.usecases.context import LOCAL, Context, held_on
+from looma_cli.usecases.schedules import ScheduleUseCases
 
 OK, WARNING, FAILED = "ok", "warning", "failed"
 GIB = 1 << 30
 DISK_LOW_BYTES = 5 * GIB
 MEMORY_LOW_BYTES = 2 * GIB
+OLDEST_RESTIC = (0, 14)  # of Debian 12; the first one that copies what cuts streams into pieces alike, and compresses
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +31,35 @@ class Check:
     hint: str = ""
 
 
+class BackupChecks(Protocol):
+    """What backups need of the machine."""
+
+    def version(self) -> tuple[int, ...]:
+        """Of restic. Raises RepositoryUnreachable where it is not installed."""
+        ...
+
+    def try_place(self, place: str) -> None:
+        """Raises RepositoryUnreachable for one that cannot be written to, InvalidValue for one that is none."""
+        ...
+
+    def passphrase_file(self) -> tuple[Path, bool]:
+        """The file, and whether it is this home's own, which looma makes."""
+        ...
+
+
 class DoctorUseCases:
-    def __init__(self, context: Context, home: Path, setup_command: str, missing_local_images: Callable[[], list[str]]) -> None:
+    def __init__(
+        self,
+        context: Context,
+        home: Path,
+        setup_command: str,
+        missing_local_images: Callable[[], list[str]],
+        backups: BackupChecks,
+        schedules: ScheduleUseCases,
+    ) -> None:
         self._context = context
+        self._backups = backups
+        self._schedules = schedules
         self._world = context.world
         self._home = home
         self._setup = setup_command
@@ -49,6 +78,10 @@ class DoctorUseCases:
             self._ports,
             self._images,
             self._ssh,
+            self._restic,
+            self._backup_places,
+            self._passphrase,
+            self._backup_schedule,
         ]
         return [self._guarded(check) for check in checks]
 
@@ -122,3 +155,48 @@ class DoctorUseCases:
     def _ssh(self) -> Check:
         found = shutil.which("ssh")
         return Check("ssh", OK if found else WARNING, found or "no ssh client", "" if found else "install openssh-client for remote hosts")
+
+    # backups
+    def _restic(self) -> Check:
+        version = self._backups.version()
+        if version < OLDEST_RESTIC:
+            return Check("restic", FAILED, f"restic {_dotted(version)} is too old", f"install restic {_dotted(OLDEST_RESTIC)} or newer")
+        return Check("restic", OK, f"restic {_dotted(version)}")
+
+    def _backup_places(self) -> Check:
+        """The second place too. That there is none is said, and no more: the machine may be backed up as a whole."""
+        copy = self._context.backup_copy
+        for place in filter(None, (self._context.backup_repository, copy)):
+            self._backups.try_place(place)
+        second = f", copied to {copy}" if copy else "; no second place (LOOMA_BACKUP_COPY): a copy off the machine survives its disk"
+        return Check("backup places", OK, f"{self._context.backup_repository}{second}")
+
+    def _passphrase(self) -> Check:
+        path, own = self._backups.passphrase_file()
+        if not path.exists():
+            if own:
+                return Check("passphrase", OK, f"{path} is made with the first backup; keep a copy of it elsewhere then")
+            return Check("passphrase", FAILED, f"there is no {path}", "make it, or put its copy there: without it no backup opens")
+        try:
+            empty, mode = not path.read_bytes().strip(), path.stat().st_mode
+        except OSError as error:
+            return Check("passphrase", FAILED, f"{path}: {error.strerror}", "let the user that runs looma read it")
+        if empty:
+            return Check("passphrase", FAILED, f"{path} is empty", "put the passphrase into it: without it no backup opens")
+        if mode & 0o077:
+            return Check("passphrase", WARNING, f"others may read {path}", f"chmod 600 {path}")
+        return Check("passphrase", OK, f"{path}; keep a copy elsewhere: without it no backup opens")
+
+    def _backup_schedule(self) -> Check:
+        report = self._schedules.show()
+        if report.schedule is None:
+            return Check("backup schedule", OK, "none: looma backup schedule install has backups taken by themselves")
+        if report.problem:
+            return Check("backup schedule", FAILED, f"it does not run: {report.problem}", "looma backup schedule install")
+        if report.advice:
+            return Check("backup schedule", WARNING, report.advice, report.advice.rpartition(": ")[2])
+        return Check("backup schedule", OK, f"by {report.schedule.by}, next at {report.next_run_at:%Y-%m-%d %H:%M}")
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))

@@ -96,7 +96,7 @@ class DueBackups:
         with self._context.workers.at_work(work, min(parallel, len(names))) as crew:
             while under_way or (waiting and crew.alive and not self._context.stop_requested()):
                 while waiting and under_way < parallel and crew.alive and not self._context.stop_requested():
-                    self._context.reporter.note(f"{names[waiting[0]]}: backing up")
+                    self._context.reporter.note(f"{names[waiting[0]]}: saving")
                     crew.give(waiting.pop(0))
                     under_way += 1
                 for number, answer in crew.take():

@@ -23,7 +23,7 @@ def doctor(
     session: Session,
     settings: Annotated[bool, typer.Option("--settings", help="Show every setting and where its value comes from.")] = False,
 ) -> Listing:
-    """Check engine, compose, disk, memory, subnets, images and the state, and say how to mend each. Exit code 5 if one fails."""
+    """Check engine, compose, disk, memory, subnets, images, backups and the state, and say how to mend each. Exit code 5 if one fails."""
     if settings:
         rows = session.looma.settings.items()
         values = [{"name": name, "value": str(v) if isinstance(v, Path) else v, "source": source} for name, v, source in rows]

@@ -103,7 +103,7 @@ def run(session: Session, due: Due = False, parallel: Parallel = "2") -> Any:
     count = validation.count("tenants at once", parallel)
     if not 1 <= count <= MOST_PARALLEL:
         raise InvalidValue(f"--parallel {parallel} is not from 1 to {MOST_PARALLEL}", "2 if not given")
-    session.reporter = BatchReporter(session.reporter, running=not session.dry_run)
+    session.reporter = BatchReporter(session.reporter, running=not session.dry_run, doing="saving")
     rows = []
     for result in session.looma.due_backups.run(parallel=count, dry_run=session.dry_run):
         rows.append(_row(result))
