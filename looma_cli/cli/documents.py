@@ -143,46 +143,6 @@ def _step(noun: Any) -> Document:
     }
 
 
-def backup(noun: Any) -> Document:
-    return {
-        "id": noun.id,
-        "tenant": noun.tenant,
-        "kind": noun.kind,
-        "created_at": time(noun.created_at),
-        "size_bytes": noun.size_bytes,
-        "stored_bytes": noun.stored_bytes,
-        "datastores": [_store_backup(store) for store in noun.datastores],
-        "edition": noun.edition,
-        "release": noun.release,
-        "verified_at": time(noun.verified_at),
-        "location": noun.location,
-        "missing": list(noun.missing),
-        "restore_ms": noun.restore_ms,
-        "problem": noun.problem,
-    }
-
-
-def _store_backup(noun: Any) -> Document:
-    return {"name": noun.name, "fingerprint": noun.fingerprint.digest, "rows": noun.fingerprint.rows}
-
-
-def backup_details(noun: Any) -> Document:
-    """``backup`` with all that is known of each datastore."""
-    return {**backup(noun), "datastores": [_store_details(store) for store in noun.datastores]}
-
-
-def _store_details(noun: Any) -> Document:
-    return {
-        **_store_backup(noun),
-        "engine": noun.information.engine,
-        "version": noun.information.version,
-        "position": dict(noun.position),
-        "size_bytes": sum(stream.size_bytes for stream in noun.streams),
-        "stored_bytes": sum(stream.stored_bytes for stream in noun.streams),
-        "parts": [{"name": part.name, "rows": part.rows, "checksum": part.checksum} for part in noun.fingerprint.parts],
-    }
-
-
 def plan(noun: Any) -> Document:
     steps = [{"name": step.name, "reason": step.reason, "params": document(step.params)} for step in noun.steps]
     return {
@@ -288,6 +248,13 @@ def schedule(noun: Any) -> Document:
         "problem": noun.problem,
         "advice": noun.advice,
     }
+
+
+def backup(noun: Any) -> Document:
+    """See ``backup_documents``, imported when a backup is said."""
+    from looma_cli.cli import backup_documents
+
+    return backup_documents.backup(noun)
 
 
 _SHAPES: dict[str, Callable[[Any], Any]] = {

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from looma_cli.cli.backup_documents import backup_details
 from looma_cli.cli.commands.backup.arguments import BackupId, From, OptionalTenant
 from looma_cli.cli.commands.backup.noun import noun
-from looma_cli.cli.documents import backup_details
 from looma_cli.cli.present import Listing, Page
 from looma_cli.cli.session import Session
 
