@@ -90,7 +90,11 @@ class FakeDatastore:
     def restore(self, streams: Mapping[str, Callable], progress: Callable[[str], None]) -> None:
         self._stores.replace(self._volume, {"half restored": {"1": "x"}})
         with streams["data"]() as chunks:
-            tables = json.loads(b"".join(chunks))
+            text = b"".join(chunks)
+        try:
+            tables = json.loads(text)
+        except ValueError as error:
+            raise BackupFailed(f"{self.name}: the dump is not whole", "take an older backup") from error
         if self.name in self._stores.damaged:
             next(iter(tables.values())).popitem()
         self._stores.replace(self._volume, tables)
