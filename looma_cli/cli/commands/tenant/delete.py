@@ -21,9 +21,7 @@ looma tenant delete acme --no-backup --yes""",
 def delete(
     session: Session,
     name: options.Tenant,
-    no_backup: Annotated[
-        bool, typer.Option("--no-backup", help="Take no last backup: what no earlier one has is gone.")
-    ] = False,
+    no_backup: Annotated[bool, typer.Option("--no-backup", help="Take no last backup: what no earlier one has is gone.")] = False,
     yes: options.Yes = False,
 ) -> Any:
     """Take a last backup of a tenant, delete it with its data, and free its ports, subnets and volumes.
