@@ -7,6 +7,7 @@ nothing twice: whether a backup is due is asked again in the transaction that de
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -120,6 +121,8 @@ class DueBackups:
         except Cancelled:
             raise
         except LoomaError as error:
+            with suppress(LoomaError):  # what is paused, since the repository is gone say, would hold the tenant until somebody comes
+                self._finish_own(context, name)
             return _failure(name, error)
         except Exception as error:  # noqa: BLE001  a defect met by one tenant is that tenant's
             return _failure(name, OperationFailed(f"{type(error).__name__}: {error}", "see --debug"))

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from looma_cli.errors import NotFound
-from looma_cli.model.backup import Backup, Fingerprint, FingerprintPart, SavedStream, StoreBackup, StoreInformation
+from looma_cli.model.backup import Backup, BackupMark, Fingerprint, FingerprintPart, SavedStream, StoreBackup, StoreInformation
 from looma_cli.model.schedule import Schedule
 from looma_cli.model.tenant import KeptLayer, LayerReference
 from tests.contract.conftest import Database
@@ -97,3 +97,18 @@ def test_kept_layers_go_with_their_tenant(database: Database) -> None:
         assert state.kept_layers() == kept[1:]
         state.remove_tenant("acme")
         assert state.kept_layers() == []
+
+
+def test_marks_of_a_tenants_sets_and_of_the_newest_of_each(database: Database) -> None:
+    later = AT + timedelta(hours=1)
+    with database.store().write() as state:
+        state.add_tenant(tenant("acme"))
+        state.add_tenant(tenant("beta"))
+        state.save_backup(backup("bk-1"))
+        state.save_backup(backup("bk-2", created_at=later, missing=("redis",), problem="lost a row"))
+        state.save_backup(backup("bk-3", tenant="gone"))
+    with database.store().read() as state:
+        newest = BackupMark("acme", "bk-2", later, True, "lost a row")
+        assert state.backup_marks("acme") == [newest, BackupMark("acme", "bk-1", AT, False)]
+        assert state.backup_marks("beta") == []
+        assert state.newest_backup_marks() == [newest]

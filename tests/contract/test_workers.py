@@ -55,6 +55,11 @@ def test_every_number_is_answered_once_by_another_process() -> None:
     assert os.getpid() not in {answer[1] for answer in answers.values()}
 
 
+def test_fewer_or_more_than_usual_when_told() -> None:
+    with workers(4).at_work(lambda number: os.getpid(), 1) as crew:
+        assert len(set(all_answers(crew, range(6)).values())) == 1
+
+
 def test_what_is_not_for_both_sides_is_closed_before_the_fork() -> None:
     closed: list[int] = []
     with ForkedWorkers(lambda: closed.append(1), 1).at_work(lambda number: list(closed)) as crew:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from looma_cli.adapters.workers import ForkedWorkers
 from looma_cli.errors import Cancelled
 from looma_cli.model.operation import Plan
 from looma_cli.model.reporting import SilentReporter
-from looma_cli.usecases.due import DueResult
+from looma_cli.usecases.due import DueBackups, DueResult
 from looma_cli.usecases.restoring import RestoreRequest
 from looma_cli.wiring import Looma, open_looma
 from tests.fakes.failing import Killed
@@ -88,6 +91,7 @@ def test_the_failure_of_one_does_not_stop_the_others(machine: Machine) -> None:
     results = run(machine)
     assert {name: result.status for name, result in results.items()} == {"acme": "failed", "beta": "done"}
     assert "cannot be reached" in results["acme"].errors[0].message
+    assert machine.looma().operations.list() == [], "nothing holds the tenant until somebody comes"
     machine.places[str(machine.home / "backups/acme")].reachable = True
     assert statuses(machine) == {"acme": "done", "beta": "not_due"}
 
@@ -211,3 +215,52 @@ def test_slots_before_the_tenant_are_nobodys_duty_but_a_first_set_is_made(machin
     machine.clock.sleep(timedelta(hours=1).total_seconds())
     machine.looma().tenants.create(lite("young"))
     assert run(machine)["young"].status == "done"
+
+
+def shared_among(machine: Machine, **more: object) -> DueBackups:
+    """By real processes; what a fake keeps in memory stays in each, the state is one."""
+    looma = looma_with(machine, **more)
+    store = looma._world.store
+    return DueBackups(replace(looma._context, workers=ForkedWorkers(store.close, 9)))
+
+
+def test_several_at_once_and_no_more_than_asked_for(machine: Machine, tmp_path: Path) -> None:
+    for name in ("gamma", "delta"):
+        machine.looma().tenants.create(lite(name))
+    events = tmp_path / "events"
+
+    def noting(location: str) -> object:
+        with events.open("a") as file:
+            file.write(f"{os.getpid()}\n")
+        return machine.world().repository(location)
+
+    results = {result.tenant: result for result in shared_among(machine, repository=noting).run(parallel=2)}
+    assert {name: result.status for name, result in results.items()} == dict.fromkeys(("acme", "beta", "gamma", "delta"), "done")
+    assert all(result.backup and result.backup.tenant == name for name, result in results.items())
+    pids = set(events.read_text().split())
+    assert (len(pids), str(os.getpid()) in pids) == (2, False)
+    assert statuses(machine) == dict.fromkeys(("acme", "beta", "gamma", "delta"), "not_due")
+    assert [row for row in machine.left_in_state() if row.startswith("Lease(")] == []
+
+
+def test_a_worker_that_is_killed_is_told_and_the_others_go_on(machine: Machine) -> None:
+    machine.looma().tenants.create(lite("gamma"))
+    usual = machine.world().repository
+
+    def deadly(location: str) -> object:
+        if location.endswith("/acme"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return usual(location)
+
+    results = {result.tenant: result for result in shared_among(machine, repository=deadly).run(parallel=2)}
+    assert {name: result.status for name, result in results.items()} == {"acme": "failed", "beta": "done", "gamma": "done"}
+    assert "was killed" in results["acme"].errors[0].message
+    assert run(machine)["acme"].status == "done"
+    assert machine.looma().operations.list() == []
+
+
+def test_errors_come_back_from_the_workers(machine: Machine) -> None:
+    machine.places[str(machine.home / "backups/acme")].reachable = False
+    results = {result.tenant: result for result in shared_among(machine).run(parallel=2)}
+    assert {name: result.status for name, result in results.items()} == {"acme": "failed", "beta": "done"}
+    assert (results["acme"].errors[0].code, results["acme"].errors[0].hint != "") == ("paused", True)
