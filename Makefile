@@ -49,7 +49,7 @@ test: check images ## every check and test; never skips for want of an engine
 	@$(BIN)/python -m pytest
 
 test-crash: install ## every crash boundary of every verb, not a sample
-	@LOOMA_CRASH=all $(BIN)/python -m pytest tests/crash
+	@LOOMA_CRASH=all $(BIN)/python -m pytest tests/crash tests/integration/test_backups_killed.py
 
 docs: install ## write the generated reference anew
 	@$(BIN)/python -m looma_cli.cli.reference > docs/reference/commands.md
