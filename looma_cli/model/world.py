@@ -5,10 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from looma_cli.model.backup_protocols import BackupVault, Datastore, Repository, Scheduler
 from looma_cli.model.edition import Component
 from looma_cli.model.layer import Workload
-from looma_cli.model.protocols import Catalog, Clock, Edge, Engine, Health, HostAccess, Leases, Renderer, StackFiles, Store, Vault
+from looma_cli.model.protocols import (
+    BackupVault,
+    Catalog,
+    Clock,
+    Datastore,
+    Edge,
+    Engine,
+    Health,
+    HostAccess,
+    Leases,
+    Renderer,
+    Repository,
+    Scheduler,
+    StackFiles,
+    Store,
+    Vault,
+)
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from looma_cli import __version__
 from looma_cli.errors import BackupFailed, LoomaError, NotFound
 from looma_cli.model.backup import Backup, BackupManifest, RepositorySnapshot, StoreBackup
-from looma_cli.model.backup_protocols import Datastore, Repository
 from looma_cli.model.codec import encode
-from looma_cli.model.protocols import State
+from looma_cli.model.protocols import Datastore, Repository, State
 from looma_cli.model.tenant import LayerReference
 from looma_cli.model.world import World
 from looma_cli.steps.base import Progress, StateStep, WorldStep

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from looma_cli.errors import BackupFailed, NotFound, Unhealthy
-from looma_cli.model.backup_protocols import Datastore
 from looma_cli.model.edition import Component
 from looma_cli.model.layer import Workload
+from looma_cli.model.protocols import Datastore
 from looma_cli.model.tenant import LayerReference
 from looma_cli.model.world import World
 from looma_cli.steps.base import Progress, WorldStep

@@ -16,7 +16,7 @@ from threading import Event
 
 from looma_cli.errors import BackupFailed, LoomaError, Unreachable
 from looma_cli.model.backup import Fingerprint, SavedStream, StoreBackup, StoreInformation
-from looma_cli.model.backup_protocols import Datastore, Moment, Repository
+from looma_cli.model.protocols import Datastore, Moment, Repository
 from looma_cli.steps.base import Progress
 
 REPORT_SECONDS = 0.3

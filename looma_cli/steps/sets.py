@@ -10,8 +10,8 @@ from weakref import WeakKeyDictionary
 
 from looma_cli.errors import BackupTooNew, NotFound, RepositoryDamaged
 from looma_cli.model.backup import BACKUP_FORMAT, BackupManifest, RepositorySnapshot, StoreBackup, decode_backup
-from looma_cli.model.backup_protocols import Chunks, Repository
 from looma_cli.model.codec import encode
+from looma_cli.model.protocols import Chunks, Repository
 
 MANIFEST = "manifest"
 MANIFEST_FILE = "manifest.json"

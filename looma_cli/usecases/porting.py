@@ -13,8 +13,8 @@ from looma_cli import __version__
 from looma_cli.errors import NotFound
 from looma_cli.model import validation
 from looma_cli.model.backup import Backup, ExportHeader
-from looma_cli.model.backup_protocols import Archives
 from looma_cli.model.operation import Plan
+from looma_cli.model.protocols import Archives
 from looma_cli.model.tenant import Tenant
 from looma_cli.steps.sets import set_snapshots
 from looma_cli.usecases.backups import BackupUseCases

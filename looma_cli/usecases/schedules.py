@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from looma_cli.model.backup_protocols import Scheduler
+from looma_cli.model.protocols import Scheduler
 from looma_cli.model.schedule import BACKUPS, EVERY_HOURS, FULL_AT, Schedule, ScheduledRun
 from looma_cli.usecases.context import Context
 

@@ -14,18 +14,21 @@ from looma_cli.settings import Settings, data_directory
 
 if TYPE_CHECKING:
     from looma_cli.adapters.database.store import DatabaseStore
-    from looma_cli.model.backup_protocols import BackupVault, Datastore, Repository, Scheduler
     from looma_cli.model.edition import Component
     from looma_cli.model.layer import Workload
     from looma_cli.model.protocols import (
+        BackupVault,
         Catalog,
         Clock,
+        Datastore,
         Edge,
         Engine,
         Health,
         HostAccess,
         Leases,
         Renderer,
+        Repository,
+        Scheduler,
         StackFiles,
         Vault,
         Workers,

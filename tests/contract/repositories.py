@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from looma_cli.adapters.repository import ResticRepository
-from looma_cli.model.backup_protocols import Repository
+from looma_cli.model.protocols import Repository
 from tests.contract.servers import S3
 from tests.fakes.repository import FakePlaces, FakeRepository
 

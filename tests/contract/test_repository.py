@@ -14,7 +14,7 @@ import pytest
 
 from looma_cli.errors import BackupFailed, NotFound, RepositoryDamaged, WrongPassphrase
 from looma_cli.model.backup import Retention
-from looma_cli.model.backup_protocols import Repository
+from looma_cli.model.protocols import Repository
 from tests.contract.repositories import FakePlace, Place, ResticPlace, S3Place
 
 AT = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)

@@ -11,7 +11,7 @@ import pytest
 from looma_cli.adapters.scheduler import open_scheduler
 from looma_cli.adapters.scheduler.machine import Machine
 from looma_cli.errors import CommandFailed, InvalidValue, NotAllowed
-from looma_cli.model.backup_protocols import Scheduler
+from looma_cli.model.protocols import Scheduler
 from looma_cli.model.schedule import ScheduledRun
 from tests.contract.schedulers import machine
 from tests.fakes.scheduler import FakeScheduler

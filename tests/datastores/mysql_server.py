@@ -12,8 +12,8 @@ from looma_cli.adapters.datastores.mysql import MysqlDatastore
 from looma_cli.adapters.datastores.mysql.client import Client
 from looma_cli.adapters.datastores.mysql.moment import MysqlMoment
 from looma_cli.model.backup import Fingerprint
-from looma_cli.model.backup_protocols import Chunks
 from looma_cli.model.layer import Workload
+from looma_cli.model.protocols import Chunks
 from tests.datastores.servers import engine, write_text
 
 PASSWORD_FILE = "/run/secrets/mysql_root_password"

@@ -11,7 +11,7 @@ import pytest
 
 from looma_cli.errors import BackupFailed
 from looma_cli.model.backup import Fingerprint
-from looma_cli.model.backup_protocols import Datastore, Moment
+from looma_cli.model.protocols import Datastore, Moment
 
 Streams = dict[str, bytes]
 PIECE = 1000

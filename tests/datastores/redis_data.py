@@ -12,8 +12,8 @@ from looma_cli.adapters.datastores.redis import RedisDatastore
 from looma_cli.adapters.datastores.redis.access import Access
 from looma_cli.adapters.datastores.redis.session import Session
 from looma_cli.model.backup import Fingerprint
-from looma_cli.model.backup_protocols import Chunks
 from looma_cli.model.layer import Workload
+from looma_cli.model.protocols import Chunks
 from tests.datastores.servers import engine
 
 SETTINGS = {"driver": "redis", "password_file": "/run/secrets/redis_password"}

@@ -13,8 +13,8 @@ from looma_cli.adapters.datastores.volume import VolumeDatastore
 from looma_cli.adapters.engine import EngineApi
 from looma_cli.errors import BackupFailed, ImageUnavailable
 from looma_cli.model.backup import Fingerprint
-from looma_cli.model.backup_protocols import Chunks
 from looma_cli.model.layer import Workload
+from looma_cli.model.protocols import Chunks
 from tests.datastores.servers import engine
 from tests.engine_objects import TEST_LABEL, owner_mark, start_container
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 
 from looma_cli.errors import NotFound
-from looma_cli.model.backup_protocols import Datastore
 from looma_cli.model.edition import Component
 from looma_cli.model.layer import Workload
-from looma_cli.model.protocols import Engine
+from looma_cli.model.protocols import Datastore, Engine
 
 SECRET = "$(secret."
 SECRETS = "/run/secrets"  # where the renderer delivers them

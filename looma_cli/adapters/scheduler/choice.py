@@ -6,7 +6,7 @@ from looma_cli.adapters.scheduler.cron import CronScheduler
 from looma_cli.adapters.scheduler.machine import Machine
 from looma_cli.adapters.scheduler.systemd import SystemdScheduler
 from looma_cli.errors import NotAllowed
-from looma_cli.model.backup_protocols import Scheduler
+from looma_cli.model.protocols import Scheduler
 
 KINDS: dict[str, type[SystemdScheduler] | type[CronScheduler]] = {"systemd": SystemdScheduler, "cron": CronScheduler}
 

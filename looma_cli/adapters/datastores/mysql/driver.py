@@ -23,9 +23,8 @@ from looma_cli.adapters.datastores.mysql.restore import restore
 from looma_cli.adapters.datastores.mysql.session import Session, opened
 from looma_cli.errors import BackupFailed, Unhealthy
 from looma_cli.model.backup import Fingerprint, StoreInformation
-from looma_cli.model.backup_protocols import Chunks
 from looma_cli.model.layer import Workload
-from looma_cli.model.protocols import Engine
+from looma_cli.model.protocols import Chunks, Engine
 
 QUESTION_SECONDS = 10
 

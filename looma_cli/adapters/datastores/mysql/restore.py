@@ -14,8 +14,7 @@ from looma_cli.adapters.datastores.mysql.rows import merged
 from looma_cli.adapters.datastores.mysql.session import SERVER_HINT, Session, global_setting, last_words, opened
 from looma_cli.adapters.datastores.mysql.text import identifier
 from looma_cli.errors import BackupFailed, CommandFailed, NotAllowed, NotFound
-from looma_cli.model.backup_protocols import Chunks
-from looma_cli.model.protocols import Program
+from looma_cli.model.protocols import Chunks, Program
 
 Streams = Mapping[str, Callable[[], Chunks]]
 IDLE_SECONDS = 24 * 3600

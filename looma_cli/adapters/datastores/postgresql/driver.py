@@ -14,9 +14,8 @@ from looma_cli.adapters.datastores.postgresql.restore import restore
 from looma_cli.adapters.datastores.postgresql.snapshot import snapshots
 from looma_cli.errors import BackupFailed, CommandFailed, NotAllowed, NotFound, Unhealthy
 from looma_cli.model.backup import Fingerprint, StoreInformation
-from looma_cli.model.backup_protocols import Chunks
 from looma_cli.model.layer import Workload
-from looma_cli.model.protocols import Engine
+from looma_cli.model.protocols import Chunks, Engine
 
 # Over TCP first: while an official image sets itself up, its temporary server listens on the socket alone.
 _READY = 'pg_isready --quiet --host=127.0.0.1 && exec "$@" --command="SELECT 1"'

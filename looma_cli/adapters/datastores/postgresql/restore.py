@@ -12,8 +12,7 @@ from looma_cli.adapters.datastores.postgresql.dump import GLOBALS, database_of
 from looma_cli.adapters.datastores.postgresql.globals import COMPLETE
 from looma_cli.adapters.datastores.postgresql.session import HINT, last_words
 from looma_cli.errors import BackupFailed, CommandFailed
-from looma_cli.model.backup_protocols import Chunks
-from looma_cli.model.protocols import Program
+from looma_cli.model.protocols import Chunks, Program
 
 WORKPLACE = "template1"
 REPORT_BYTES = 16 << 20

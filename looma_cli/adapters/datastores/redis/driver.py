@@ -12,9 +12,8 @@ from looma_cli.adapters.datastores.redis.restore import free, restore
 from looma_cli.adapters.datastores.redis.session import information
 from looma_cli.errors import BackupFailed, CommandFailed, EngineUnavailable, LoomaError, NotAllowed, NotFound, Unhealthy
 from looma_cli.model.backup import Fingerprint, StoreInformation
-from looma_cli.model.backup_protocols import Chunks
 from looma_cli.model.layer import Workload
-from looma_cli.model.protocols import Engine
+from looma_cli.model.protocols import Chunks, Engine
 
 
 class RedisDatastore:

@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from looma_cli.adapters.datastores.volume import archive
 from looma_cli.errors import BackupFailed, CommandFailed, NotFound, Unhealthy
 from looma_cli.model.backup import Fingerprint, FingerprintPart, StoreInformation
-from looma_cli.model.backup_protocols import Chunks
 from looma_cli.model.layer import Workload
-from looma_cli.model.protocols import Engine, Program
+from looma_cli.model.protocols import Chunks, Engine, Program
 
 STREAM = "volumes.tar"
 LOCAL_IMAGE, REGISTRY_IMAGE = "looma/base:bookworm", "debian:bookworm-slim"  # both have GNU tar

@@ -1,0 +1,66 @@
+"""A machine beside its engine: what listens there, its edge, and probes of what runs on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from looma_cli.model.health import ProbeResult, ProbeTarget
+from looma_cli.model.host import Listener
+from looma_cli.model.route import EdgeRecord, EdgeSpecification, Route
+
+
+class HostAccess(Protocol):
+    """What looma needs of a machine beside its engine."""
+
+    def listeners(self) -> list[Listener]: ...
+    def reachable(self, address: str, port: int) -> tuple[str, int]:
+        """Where to connect from here to reach that loopback address and port of the host."""
+        ...
+
+    def free_disk_bytes(self, path: str) -> int: ...
+    def describe(self) -> dict[str, Any]:
+        """cpus, memory_bytes, disk_bytes, memory_available_bytes, kernel, time."""
+        ...
+
+
+class Edge(Protocol):
+    """The one Nginx of an installation on a host. Changes are checked before a graceful reload and serialised on the host."""
+
+    def ensure(self, specification: EdgeSpecification) -> None:
+        """The edge runs with this specification afterwards. Raises PortTaken, ImageUnavailable."""
+        ...
+
+    def running(self) -> bool: ...
+    def apply(self, route: Route) -> None:
+        """The route serves in its mode afterwards, for every new request; idempotent. Raises EdgeRefused (the old one still serves)."""
+        ...
+
+    def set_mode(self, tenant: str, mode: str) -> None:
+        """Takes effect at once for every worker and kept-alive connection."""
+        ...
+
+    def remove(self, tenant: str) -> None: ...
+    def routes(self) -> list[str]:
+        """Names of the tenants with a route file."""
+        ...
+
+    def recall(self) -> EdgeRecord | None:
+        """What the edge itself knows, running or not: its ports and every route as it was applied. None where there is no edge."""
+        ...
+
+    def drain(self, timeout_seconds: float) -> bool:
+        """Waits until workers of earlier configurations have ended; False on time-out."""
+        ...
+
+    def destroy(self) -> None:
+        """Container and volume are gone afterwards. Idempotent."""
+        ...
+
+
+class Health(Protocol):
+    """Sends probes, all at once within limits."""
+
+    def probe(self, targets: Sequence[ProbeTarget], *, timeout_seconds: float = 2.0) -> list[ProbeResult]:
+        """One result per target, in order. Never raises for a target that does not answer."""
+        ...
