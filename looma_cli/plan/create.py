@@ -103,15 +103,16 @@ def plan_create(
     )
 
 
-def reserve_edge(tenant: str, host: str, held: Held, taken: Taken, limits: Limits) -> list[PlannedStep]:
-    """A step that reserves the edge's ports, if the host's edge has none yet: the documented ones where free, else public ones."""
+def reserve_edge(tenant: str, host: str, held: Held, taken: Taken, limits: Limits, *, keep: bool = False) -> list[PlannedStep]:
+    """A step that reserves the edge's ports, if the host's edge has none yet: the documented ones where free, else public ones. ``keep``:
+    for a tenant that needs them whatever becomes of the operation."""
     if held.edge_ports:
         return []
     busy = {port for _, port in taken}
     http = limits.edge_http_port if limits.edge_http_port not in busy else free_port(busy, limits.public_port_range, "edge port")
     busy.add(http)
     https = limits.edge_https_port if limits.edge_https_port not in busy else free_port(busy, limits.public_port_range, "edge port")
-    return [ReserveEdgePorts(tenant, host, http, https).planned("first route on this host")]
+    return [ReserveEdgePorts(tenant, host, http, https, keep).planned("first route on this host")]
 
 
 def start_steps(tenant: Tenant, before: str, edge_image: str, *, new_route: bool, mode: str = "serving") -> list[PlannedStep]:

@@ -55,7 +55,7 @@ def plan_start(
         *([PutBackRoute(tenant.name, tenant.host).planned("for the way back")] if routed else []),
         SetStatus(tenant.name, "provisioning", tenant.status).planned("start asked for"),
         RenderStack(tenant.name, layers_of(tenant), False, seen.start_interval).planned("templates or settings may have changed"),
-        *reserve_edge(tenant.name, tenant.host, held, held.ports | seen.listening, limits),
+        *reserve_edge(tenant.name, tenant.host, held, held.ports | seen.listening, limits, keep=routed),
         pull_images(tenant, components, edition, registry, support_images),
         *start_steps(tenant, before, edge_image, new_route=not routed, mode=mode_of(becomes)),
         SetStatus(tenant.name, becomes, "provisioning").planned("everything answers"),
@@ -112,7 +112,7 @@ def plan_restart(
         PutBackStack(name, host, layers_of(tenant), tenant.status).planned("for the way back"),
         *moves(tenant, components, seen, held, limits, refused),
         RenderStack(name, layers_of(tenant), False, seen.start_interval).planned("templates or settings may have changed"),
-        *reserve_edge(name, host, held, held.ports | seen.listening, limits),
+        *reserve_edge(name, host, held, held.ports | seen.listening, limits, keep=True),
         SetRouteMode(name, host, "stopped", "stopped").planned("nobody is to see errors of half a stack"),
         StopLayer(name, "app", tenant.app_generation, host, guarded=True).planned("services before their datastores"),
         StopLayer(name, "data", tenant.data_generation, host, guarded=True).planned("services have ended"),
@@ -148,7 +148,7 @@ def _mode_change(tenant: Tenant, edge_image: str, kind: str, status: str, mode: 
 def plan_route(tenant: Tenant, edge_image: str, seen: HostObservation, held: Held, limits: Limits) -> Plan:
     """Put back a running tenant's missing edge or route; nothing else of it is touched."""
     steps = (
-        *reserve_edge(tenant.name, tenant.host, held, held.ports | seen.listening, limits),
+        *reserve_edge(tenant.name, tenant.host, held, held.ports | seen.listening, limits, keep=True),
         EnsureEdge(tenant.name, tenant.host, edge_image).planned("every tenant is reached through it"),
         ApplyRoute(tenant.name, tenant.host, mode_of(tenant.status), False).planned("the route was missing"),
         SetStatus(tenant.name, tenant.status, tenant.status).planned("it is routed again"),

@@ -63,6 +63,9 @@ def available(manifest: BackupManifest, only: Sequence[str], stores: Sequence[st
     unknown = [name for name in only if name not in (*saved, *manifest.backup.missing)]
     if unknown:
         raise NotFound(f"backup {manifest.backup.id} has no datastore {unknown[0]}", f"it has {', '.join(saved)}")
+    homeless = [name for name in only if name not in stores]
+    if homeless:
+        raise NotAllowed(f"the tenant's profile has no datastore {homeless[0]}", f"it has {', '.join(stores)}")
     wanted = list(dict.fromkeys(only)) or list(stores)
     missing = [name for name in wanted if name not in saved]
     if missing:
@@ -108,7 +111,7 @@ def plan_restore(
         sources += [(store, _of(safety, tenant, manifest)) for store in rest]
     steps = [
         ReserveGeneration(name, layers, encode(rows), encode(subnets)).planned("new layers beside the old"),
-        *reserve_edge(name, host, held, held.ports | seen.listening | {(row.protocol, row.host_port) for row in rows}, limits),
+        *reserve_edge(name, host, held, held.ports | seen.listening | {(row.protocol, row.host_port) for row in rows}, limits, keep=True),
         EnsureEdge(name, host, edge_image).planned("every tenant is reached through it"),
         *_frozen(tenant, safety),
         RenderStack(name, layers, True, seen.start_interval).planned("the new layers"),

@@ -43,13 +43,15 @@ class ReserveTenant(StateStep):
 
 @dataclass(frozen=True)
 class ReserveEdgePorts(StateStep):
-    """The ports by which the host's edge routes hostnames, unless the edge has some already. Undo keeps them for other tenants."""
+    """The ports by which the host's edge routes hostnames, unless the edge has some already. Undo keeps them for other tenants, and
+    (``keep``) for this one, which was routed before."""
 
     name = "reserve-edge-ports"
     tenant: str
     host: str
     http: int
     https: int
+    keep: bool = False
 
     def title(self) -> str:
         return f"Reserve the edge's ports on {self.host}"
@@ -60,7 +62,7 @@ class ReserveEdgePorts(StateStep):
         return ""
 
     def undo(self, world: World, state: State) -> str:
-        if not edge_users(state, self.host, but=self.tenant):
+        if not self.keep and not edge_users(state, self.host, but=self.tenant):
             state.save_edge_ports(self.host, {})
         return ""
 

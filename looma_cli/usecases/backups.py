@@ -23,6 +23,7 @@ from looma_cli.usecases.changing import change
 from looma_cli.usecases.context import LOCAL, Context, held_on, observe_host
 from looma_cli.usecases.replanning import replanning
 from looma_cli.usecases.requested import SCRATCH_NAME
+from looma_cli.usecases.retiring import retire_overdue
 
 SEEDS_POLICY = Retention(within="30d")  # the seeds: kept 30 days
 
@@ -96,6 +97,8 @@ class BackupUseCases:
             return plan_backup(now, self._world.catalog.edition(now.edition), new, up=data_up(self._world, now))
 
         plan = change(self._context, name, "backup.create", tenant.host, decide, dry_run=dry_run, wait_seconds=wait_seconds)
+        if not dry_run:
+            retire_overdue(self._context, name)
         return plan if dry_run and plan else self.show(new.id)
 
     # proving

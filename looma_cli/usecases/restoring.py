@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from looma_cli.errors import AlreadyExists, Cancelled, LoomaError, NotAllowed, NotFound, Paused
+from looma_cli.errors import AlreadyExists, NotAllowed, NotFound
 from looma_cli.model.backup import Backup, BackupManifest
 from looma_cli.model.layer import LABEL_TENANT, reference_of
 from looma_cli.model.operation import Operation, Plan
@@ -14,7 +13,7 @@ from looma_cli.model.requests import CreateRequest
 from looma_cli.model.tenant import Certificate, LayerReference, Tenant
 from looma_cli.plan.backups import NewBackup
 from looma_cli.plan.reallocate import Refused
-from looma_cli.plan.restore import plan_restore, plan_restore_as, plan_retire
+from looma_cli.plan.restore import plan_restore, plan_restore_as
 from looma_cli.steps.backups import CERTIFICATE_KEY
 from looma_cli.steps.sets import read_set
 from looma_cli.usecases.backups import BackupUseCases, new_backup_id, opened_secrets
@@ -22,6 +21,7 @@ from looma_cli.usecases.changing import change
 from looma_cli.usecases.context import LOCAL, Context, held_on, host_record, observe_host
 from looma_cli.usecases.replanning import replanning
 from looma_cli.usecases.requested import refuse_deployed, refuse_platform_name
+from looma_cli.usecases.retiring import retire, retire_overdue
 
 KEEP_SECONDS = 3600.0
 
@@ -54,6 +54,8 @@ class RestoreUseCases:
         host_record(self._context, request.host or LOCAL)
         manifest = self._manifest(request)
         name = request.new_name or request.tenant or manifest.backup.tenant
+        if not dry_run:
+            retire_overdue(self._context, name)
         if request.new_name is None and self._exists(name):
             plan = self._in_place(name, manifest, request, dry_run, wait_seconds)
         else:
@@ -210,34 +212,8 @@ class RestoreUseCases:
 
     # letting go
     def retire(self, tenant: str | None = None, *, everything: bool = False, dry_run: bool = False) -> list[Plan]:
-        """Remove left layers whose time is over (``everything``: at once), tenant by tenant. Raises the first tenant's error when all
-        have had their turn."""
-        now = self._world.clock.now()
-        with self._world.store.read() as state:
-            due = [kept for kept in state.kept_layers(tenant) if everything or kept.keep_until <= now]
-        plans, errors = [], []
-        for name, host in dict.fromkeys((kept.reference.tenant, kept.host) for kept in due):
-            try:
-                plan = self._retire(name, host, [k.reference for k in due if k.reference.tenant == name], dry_run)
-            except (Cancelled, Paused):
-                raise
-            except LoomaError as error:  # somebody works on that one: the others' time is over all the same
-                errors.append(error)
-            else:
-                plans += [plan] if plan else []
-        if errors:
-            raise errors[0]
-        return plans
-
-    def _retire(self, name: str, host: str, references: Sequence[LayerReference], dry_run: bool) -> Plan | None:
-        order = sorted(references, key=lambda one: one.layer != "app")  # services before their datastores
-
-        def decide(state: State) -> Plan | None:
-            held = {kept.reference for kept in state.kept_layers(name)}
-            left = [one for one in order if one in held]
-            return plan_retire(name, host, left) if left else None
-
-        return change(self._context, name, "tenant.retire", host, decide, dry_run=dry_run)
+        """See ``usecases.retiring.retire``."""
+        return retire(self._context, tenant, everything=everything, dry_run=dry_run)
 
 
 def layers_on(engine: Engine, tenant: str) -> list[LayerReference]:

@@ -188,3 +188,10 @@ def test_a_restore_that_fails_leaves_the_tenant_serving_and_its_safety_backup_kn
     assert_serves(machine, OLD)
     assert len(machine.process().backups.list("acme")) == 3
     assert machine.process().operations.list() == []
+
+
+def test_the_next_backup_lets_go_of_layers_whose_time_is_over(machine: Mortal) -> None:
+    machine.clock.sleep(7 * 24 * 3600)
+    machine.process().backups.create("acme")
+    assert kept(machine) == []
+    assert not [volume for volume in machine.daemon.volumes if volume.startswith("looma-acme-data-g1")]
