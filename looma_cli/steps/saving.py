@@ -20,6 +20,7 @@ from looma_cli.model.protocols import Datastore, Moment, Repository
 from looma_cli.steps.base import Progress
 
 REPORT_SECONDS = 0.3
+COLD = "volume"  # the driver that stops its component
 
 
 class Saving:
@@ -47,9 +48,10 @@ class Saving:
         return tuple(saved[name] for name in stores if name in saved)
 
     def _moments(self, stores: Mapping[str, Datastore], open_moments: ExitStack) -> dict[str, Moment]:
-        """Those that hold writers first: what is acknowledged before the last moment is then in all of them."""
+        """Those that hold writers first: what is acknowledged before the last moment is then in all of them. Before those the ones that
+        have to be stopped, which takes its time: nobody is to wait for that."""
         moments: dict[str, Moment] = {}
-        for name in sorted(stores, key=lambda name: not stores[name].holds_writers):
+        for name in sorted(stores, key=lambda name: (stores[name].driver != COLD, not stores[name].holds_writers)):
             self._progress(f"{name}: taking the moment")
             try:
                 moments[name] = open_moments.enter_context(stores[name].moment())

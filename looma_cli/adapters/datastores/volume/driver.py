@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from looma_cli.adapters.datastores.volume import archive
-from looma_cli.errors import BackupFailed, CommandFailed, NotFound, Unhealthy
+from looma_cli.errors import BackupFailed, CommandFailed, ImageUnavailable, NotFound, Unhealthy
 from looma_cli.model.backup import Fingerprint, FingerprintPart, StoreInformation
 from looma_cli.model.layer import Workload
 from looma_cli.model.protocols import Chunks, Engine, Program
@@ -46,6 +46,7 @@ class VolumeDatastore:
     @contextmanager
     def moment(self) -> Iterator[VolumeMoment]:
         """The component is away from here until the end of the block: what is still to be read must not change."""
+        self._have_image()
         self._engine.switch(self._workload, on=False)
         try:
             yield VolumeMoment(self)
@@ -59,6 +60,7 @@ class VolumeDatastore:
 
     def restore(self, streams: Mapping[str, Callable[[], Chunks]], progress: Callable[[str], None]) -> None:
         """Leaves the component stopped, because a start changes its files; ``fingerprint`` starts it."""
+        self._have_image()
         self._engine.end_beside(self._workload)
         self._engine.switch(self._workload, on=False)
         with streams[STREAM]() as chunks, self.beside(archive.replace(self.paths())) as program:
@@ -74,6 +76,14 @@ class VolumeDatastore:
         """A component that a killed looma had stopped runs again."""
         self._engine.end_beside(self._workload)
         self._engine.switch(self._workload, on=True)
+
+    def _have_image(self) -> None:
+        """Before anything is stopped. Raises ImageUnavailable."""
+        missing = self._engine.missing_images([self._image])
+        if missing and self._image == LOCAL_IMAGE:
+            raise ImageUnavailable(f"image {self._image} is not there", "looma image build builds the local set")
+        if missing:
+            self._engine.pull(missing, lambda text: None)
 
     def paths(self) -> list[str]:
         found = self._engine.volume_paths(self._workload)
