@@ -10,7 +10,7 @@ LOOMA := $(BIN)/looma
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install engine images demo demo-clean test test-crash check bench docs schema
+.PHONY: help install engine images demo demo-clean test test-all test-crash check bench docs schema
 
 help: ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -47,6 +47,10 @@ check: install ## style, import layers, shell scripts
 test: check images ## every check and test; never skips for want of an engine
 	@sh looma_cli/setup/engine.sh --tests
 	@$(BIN)/python -m pytest
+
+test-all: check images ## the same, and the exhaustive ones: an hour
+	@sh looma_cli/setup/engine.sh --tests
+	@LOOMA_CRASH=all $(BIN)/python -m pytest -m ""
 
 test-crash: install ## every crash boundary of every verb, not a sample
 	@LOOMA_CRASH=all $(BIN)/python -m pytest tests/crash tests/integration/test_backups_killed.py

@@ -146,6 +146,7 @@ def test_an_unknown_snapshot_or_name_is_not_found(repository: Repository) -> Non
             pass
 
 
+@pytest.mark.exhaustive
 def test_a_policy_keeps_what_restic_says_it_keeps(repository: Repository) -> None:
     hours = [0, 1, 5, 6, 30, 31, 24 * 9]
     ids = {hour: save(repository, at=AT + timedelta(hours=hour), tenant="a") for hour in hours}
@@ -206,6 +207,7 @@ def test_one_flipped_byte_is_found(place: Place, repository: Repository) -> None
     assert len(b"".join(received)) < len(data)
 
 
+@pytest.mark.exhaustive
 def test_many_save_at_once_while_another_reads(place: Place, repository: Repository) -> None:
     first = save(repository, noise(2 * MEBIBYTE, 99))
     together = threading.Barrier(4)

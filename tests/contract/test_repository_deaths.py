@@ -102,6 +102,7 @@ ResticRepository("{location}", Path("{folder}/{passphrase}"), dict(os.environ), 
 """
 
 
+@pytest.mark.exhaustive
 def test_the_memory_of_looma_stays_flat(place: ResticPlace, repository: ResticRepository) -> None:
     code = _MEASURED.format(location=repository.location, folder=place.folder, passphrase=f"{PASSPHRASE}.passphrase")
     done = subprocess.run([sys.executable, "-c", code], env=place.environment, capture_output=True, text=True, check=True)
@@ -130,6 +131,7 @@ print(before, saved, peak(), size)
 """
 
 
+@pytest.mark.exhaustive
 def test_an_sftp_server_that_ends_in_the_middle_is_noticed(place: ResticPlace, ssh_server: Sshd) -> None:
     place.environment["PATH"] = f"{ssh_server.bin}:{place.environment['PATH']}"
     place.location = lambda name: ssh_server.location(place.folder / name)

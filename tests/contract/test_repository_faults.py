@@ -86,6 +86,7 @@ def test_a_closed_port_is_said_at_once(place: ResticPlace, ssh_server: Sshd) -> 
         fails_within(20, RepositoryUnreachable, deed)
 
 
+@pytest.mark.exhaustive
 def test_a_server_that_lets_nobody_in_is_no_empty_repository(place: ResticPlace, ssh_server: Sshd, s3_server: S3) -> None:
     place.environment["PATH"] = f"{ssh_server.bin}:{place.environment['PATH']}"
     place.location = lambda name: f"sftp://nobody-of-this-name@127.0.0.1:{ssh_server.port}/{place.folder}/{name}"
@@ -146,6 +147,7 @@ def test_a_location_that_is_none_is_refused(place: ResticPlace, location: str) -
         ResticRepository(location, place.folder / "none", place.environment, None)
 
 
+@pytest.mark.exhaustive
 def test_neither_another_restic_s_settings_nor_its_cache_count(place: ResticPlace, tmp_path: Path) -> None:
     place.environment |= {"HOME": str(tmp_path / "home"), "RESTIC_REPOSITORY": "/nowhere", "RESTIC_PASSWORD": "x", "TZ": "Asia/Shanghai"}
     repository = place.open()
@@ -166,6 +168,7 @@ def test_no_repository_in_an_empty_directory_is_not_found(place: ResticPlace) ->
 # lost files
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("part", ["data", "index", "snapshots"])
 def test_a_lost_file_is_damage(place: ResticPlace, repository: ResticRepository, part: str) -> None:
     stream = repository.save("dump", {}, [os.urandom(MEBIBYTE)], AT)
@@ -183,6 +186,7 @@ def test_a_lost_file_is_damage(place: ResticPlace, repository: ResticRepository,
 # making it
 
 
+@pytest.mark.exhaustive
 def test_many_make_one_repository(place: ResticPlace) -> None:
     for number in range(2):
         with ThreadPoolExecutor(3) as pool:
@@ -191,6 +195,7 @@ def test_many_make_one_repository(place: ResticPlace) -> None:
         assert place.open(f"repository{number}").exists()
 
 
+@pytest.mark.exhaustive
 def test_a_creation_that_was_cut_short_is_made_anew(place: ResticPlace, repository: ResticRepository) -> None:
     (place.folder / "here" / "config").unlink()
     repository.create()
@@ -205,6 +210,7 @@ def test_a_creation_that_was_cut_short_is_made_anew(place: ResticPlace, reposito
 # locks
 
 
+@pytest.mark.exhaustive
 def test_a_living_lock_is_waited_for_and_no_byte_is_lost(place: ResticPlace, repository: ResticRepository) -> None:
     data = os.urandom(3 * MEBIBYTE)
     pieces = (data[start : start + 10_000] for start in range(0, len(data), 10_000))
@@ -240,6 +246,7 @@ def test_a_dead_one_s_lock_is_not_waited_for_and_can_be_removed(place: ResticPla
     repository.check()
 
 
+@pytest.mark.exhaustive
 def test_to_remove_a_lock_ends_no_stranger_that_has_its_pid_by_now(place: ResticPlace, repository: ResticRepository) -> None:
     """restic asks by SIGHUP whether a lock's process lives."""
     with subprocess.Popen(["sleep", "300"]) as stranger:

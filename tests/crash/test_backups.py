@@ -126,7 +126,7 @@ def pictures(prepared: Mortal, home: Path, doing: Doing) -> tuple[dict[str, obje
 
 
 def stride(name: str) -> int:
-    return 1 if os.environ.get("LOOMA_CRASH") == "all" else 5
+    return 1 if os.environ.get("LOOMA_CRASH") == "all" else 9
 
 
 @pytest.mark.parametrize("cut_engine", [False, True], ids=["between deeds", "inside the engine"])

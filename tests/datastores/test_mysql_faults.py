@@ -62,12 +62,14 @@ def test_a_killed_dump_fails_and_the_next_one_is_whole(server: Workload) -> None
     assert b"-- Dump completed" in read_and_meanwhile(server, lambda: None)[-200:]
 
 
+@pytest.mark.exhaustive
 def test_a_connection_that_the_server_ends_fails_the_dump(server: Workload) -> None:
     kill = "KILL USER root;\n"
     with pytest.raises(BackupFailed, match=r"mysqldump ended early with exit code 3: .*Lost connection"):
         read_and_meanwhile(server, lambda: _failing(lambda: run(server, kill)))
 
 
+@pytest.mark.exhaustive
 def test_a_lost_session_fails_the_fingerprint(server: Workload) -> None:
     with driver(server).moment() as moment:
         moment.release()
@@ -76,6 +78,7 @@ def test_a_lost_session_fails_the_fingerprint(server: Workload) -> None:
             moment.fingerprint()
 
 
+@pytest.mark.exhaustive
 def test_a_server_that_stops_in_the_middle_fails_the_dump(server: Workload, engine_required: EngineApi) -> None:
     with pytest.raises(LoomaError) as caught:
         read_and_meanwhile(server, lambda: engine_required.post(f"/containers/{server.id}/stop", {"t": "1"}))

@@ -88,6 +88,7 @@ def test_the_position_is_the_binary_logs(server: Workload) -> None:
         assert moment.position["gtid"].startswith("0-1-")
 
 
+@pytest.mark.exhaustive
 def test_a_long_statement_makes_others_wait_only_shortly(server: Workload) -> None:
     slow = threading.Thread(target=run, args=(server, "UPDATE looma.debits SET amount = 1 WHERE id = 1 AND SLEEP(4) = 0;\n"))
     writer = Writer(server, COUNT_UP)
@@ -100,6 +101,7 @@ def test_a_long_statement_makes_others_wait_only_shortly(server: Workload) -> No
     assert writer.longest < 3
 
 
+@pytest.mark.exhaustive
 def test_a_statement_that_never_ends_is_named_as_the_reason(server: Workload) -> None:
     slow = threading.Thread(target=run, args=(server, "UPDATE looma.debits SET amount = 1 WHERE id = 1 AND SLEEP(8) = 0;\n"))
     slow.start()
@@ -110,6 +112,7 @@ def test_a_statement_that_never_ends_is_named_as_the_reason(server: Workload) ->
     slow.join()
 
 
+@pytest.mark.exhaustive
 def test_changed_definitions_fail_the_dump_and_say_which(server: Workload) -> None:
     with driver(server).moment() as moment:
         moment.release()
@@ -119,6 +122,7 @@ def test_changed_definitions_fail_the_dump_and_say_which(server: Workload) -> No
     run(server, "DROP FUNCTION looma.one;\n")
 
 
+@pytest.mark.exhaustive
 def test_a_fingerprint_keeps_no_table_from_being_altered(server: Workload) -> None:
     with driver(server).moment() as moment:
         moment.release()
@@ -126,6 +130,7 @@ def test_a_fingerprint_keeps_no_table_from_being_altered(server: Workload) -> No
         run(server, "SET lock_wait_timeout = 1; ALTER TABLE second.credits COMMENT 'altered';\n")
 
 
+@pytest.mark.exhaustive
 def test_a_table_without_snapshots_is_written_again_only_when_all_is_read(server: Workload) -> None:
     run(server, "CREATE TABLE looma.old (n INT) ENGINE=MyISAM; INSERT INTO looma.old VALUES (1);\n")
     store = driver(server)
@@ -171,6 +176,7 @@ def test_the_locks_of_a_killed_looma_go_by_themselves_and_abandon_ends_the_rest(
     assert run(server, "SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'root' AND id <> CONNECTION_ID();\n") == "0"
 
 
+@pytest.mark.exhaustive
 def test_leaving_with_the_dump_unread_takes_no_time(server: Workload) -> None:
     with driver(server).moment() as moment:
         moment.release()

@@ -104,6 +104,7 @@ FROM pg_stat_activity a WHERE application_name = 'looma-backup' AND datname = 'l
 """
 
 
+@pytest.mark.exhaustive
 def test_truncate_waits_and_changes_nothing_of_the_moment(source: Workload, target: Workload) -> None:
     sql(source, "INSERT INTO emptied SELECT generate_series(1, 1000)")
     truncating = threading.Thread(target=sql, args=(source, "TRUNCATE emptied"))
@@ -128,6 +129,7 @@ def _locks(server: Workload, table: str) -> int:
     return int(sql(server, f"SELECT count(*) FROM pg_locks WHERE relation = '{table}'::regclass"))
 
 
+@pytest.mark.exhaustive
 def test_no_moment_while_a_table_is_locked_for_long(source: Workload) -> None:
     with engine().open_program(source, ["psql", "-XqU", "looma"]) as program:
         program.write(b"BEGIN; LOCK TABLE emptied;\n\\echo locked\n")
@@ -140,6 +142,7 @@ def test_no_moment_while_a_table_is_locked_for_long(source: Workload) -> None:
     assert saved(store(source)).fingerprint.rows
 
 
+@pytest.mark.exhaustive
 def test_no_moment_without_a_database_that_is_there(source: Workload) -> None:
     sql(source, "CREATE DATABASE closed ALLOW_CONNECTIONS false", "postgres")
     with pytest.raises(BackupFailed, match="database closed cannot be backed up"), store(source).moment():
@@ -208,6 +211,7 @@ def _sessions(server: Workload) -> int:
     return int(sql(server, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'looma-backup'"))
 
 
+@pytest.mark.exhaustive
 def test_abandon_ends_a_moment_that_somebody_still_uses(source: Workload) -> None:
     with store(source).moment() as moment:
         store(source).abandon()

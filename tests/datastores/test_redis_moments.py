@@ -103,6 +103,7 @@ def test_writers_wait_until_the_release_and_readers_do_not(source: Workload) -> 
     assert ask(source, "GET", "one") == b"after"
 
 
+@pytest.mark.exhaustive
 def test_a_moment_leaves_the_settings_as_they_were(source: Workload) -> None:
     ask(source, "CONFIG", "SET", "repl-diskless-sync", "no", "repl-diskless-sync-delay", "7")
     saved(driver(source))
@@ -110,6 +111,7 @@ def test_a_moment_leaves_the_settings_as_they_were(source: Workload) -> None:
     assert ask(source, "CONFIG", "GET", "repl-diskless-sync")[1] == b"no"
 
 
+@pytest.mark.exhaustive
 def test_a_moment_comes_while_the_server_saves_for_itself(source: Workload, target: Workload) -> None:
     _fill(source, 4)
     for _ in range(3):
@@ -118,6 +120,7 @@ def test_a_moment_comes_while_the_server_saves_for_itself(source: Workload, targ
     assert differences(fingerprint, restored(driver(target), data)) == []
 
 
+@pytest.mark.exhaustive
 def test_keys_that_expire_meanwhile_are_not_missed(source: Workload, target: Workload) -> None:
     ask(source, "FLUSHALL")
     with session(source) as one:
@@ -170,6 +173,7 @@ def test_a_full_store_fits_into_its_memory_limit(source: Workload, target: Workl
     assert differences(fingerprint, restored(driver(target), data)) == []
 
 
+@pytest.mark.exhaustive
 def test_a_server_out_of_memory_while_dumping_fails(engine_required: EngineApi) -> None:
     with running(engine_required, "redis") as workload:
         driver(workload)
@@ -178,6 +182,7 @@ def test_a_server_out_of_memory_while_dumping_fails(engine_required: EngineApi) 
             _dump_until(workload, lambda: _exhaust_memory(engine_required, workload))
 
 
+@pytest.mark.exhaustive
 def test_a_server_that_ends_while_dumping_fails(engine_required: EngineApi) -> None:
     with running(engine_required, "redis") as workload:
         driver(workload)

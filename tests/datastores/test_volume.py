@@ -123,6 +123,7 @@ def test_a_reader_that_is_ended_fails_and_nothing_is_left(engine_required: Engin
         assert _beside(engine_required, source) == []
 
 
+@pytest.mark.exhaustive
 def test_a_restore_cut_short_can_be_run_again(engine_required: EngineApi) -> None:
     with component(engine_required) as source:
         store = VolumeDatastore(engine(), source, {})

@@ -118,6 +118,7 @@ def test_a_killed_demo_goes_on_when_run_again_and_then_leaves_nothing(demo: Demo
     demo.assert_gone_with_its_home()
 
 
+@pytest.mark.exhaustive
 def test_a_demo_stopped_by_ctrl_c_is_removed_as_it_stands(demo: Demo) -> None:
     demo.interrupt(signal.SIGINT)
     assert "looma operation rollback" in demo.run("clean").out
@@ -133,6 +134,7 @@ def test_another_tenant_keeps_running_with_the_edge_the_state_and_the_key(custom
     customer.assert_serving()
 
 
+@pytest.mark.exhaustive
 def test_a_tenant_that_was_there_before_is_used_and_left(customer: Customer) -> None:
     demo = Demo(customer.home, customer.name)
     assert "`make demo-clean` will leave it" in demo.run().out
@@ -148,6 +150,7 @@ def test_the_platform_keeps_running_with_the_state_and_the_key(home: Home, demo:
     assert (platform["status"], platform["health"]) == ("running", "healthy")
 
 
+@pytest.mark.exhaustive
 def test_what_is_recorded_of_an_earlier_tenant_keeps_the_state(demo: Demo) -> None:
     home = demo.home
     home.json("tenant", "create", "earlier", *LITE, "--no-start")
