@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 TENANT_STATUSES = ("created", "provisioning", "running", "stopped", "suspended", "switching", "failed", "deleting")
+SERVING = ("running", "suspended")  # their datastores run
 ALLOCATION_STATES = ("reserved", "bound", "draining", "quarantined")
 LOOPBACK = "127.0.0.1"
 

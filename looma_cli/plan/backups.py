@@ -10,7 +10,7 @@ from looma_cli.model.backup import Backup, BackupManifest
 from looma_cli.model.codec import encode
 from looma_cli.model.edition import Component, Edition
 from looma_cli.model.operation import Plan, PlannedStep
-from looma_cli.model.tenant import LayerReference, Subnet, Tenant
+from looma_cli.model.tenant import SERVING, LayerReference, Subnet, Tenant
 from looma_cli.plan.create import Held, image_references
 from looma_cli.plan.lifecycle import require
 from looma_cli.plan.observation import HostObservation, Limits
@@ -21,8 +21,6 @@ from looma_cli.steps.generations import AdoptSecrets
 from looma_cli.steps.keeping import CopyBackups, ForgetBackups
 from looma_cli.steps.layers import PullImages, RemoveLayer, RenderStack, SettleFiles, StartLayer, StopLayer
 from looma_cli.steps.tenants import ForgetTenant, ReserveTenant
-
-SERVING = ("running", "suspended")  # their datastores run
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from looma_cli.errors import ImageUnavailable, InvalidValue, NotFound
 from looma_cli.model.codec import encode
@@ -11,7 +10,7 @@ from looma_cli.model.edition import PROFILES, Component, Edition
 from looma_cli.model.operation import Plan, PlannedStep
 from looma_cli.model.requests import CreateRequest
 from looma_cli.model.tenant import LOOPBACK, Allocation, Certificate, LayerReference, Subnet, Tenant
-from looma_cli.plan.observation import HostObservation, Limits
+from looma_cli.plan.observation import Held, HostObservation, Limits
 from looma_cli.plan.ports import Chosen, Numbers, Taken, choose_ports, free_port, wanted_ports
 from looma_cli.plan.subnets import choose_subnets
 from looma_cli.steps.layers import CreateLayer, PullImages, RenderStack, SettleFiles, StartLayer
@@ -21,15 +20,6 @@ from looma_cli.steps.waiting import AwaitHealthy
 
 EVERYWHERE = "0.0.0.0"
 EDGE = "edge"
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What the state says is taken on a host: (protocol, port) pairs, CIDRs, and the edge's own ports if it has some."""
-
-    ports: frozenset[tuple[str, int]]
-    subnets: tuple[str, ...]
-    edge_ports: dict[str, int]
 
 
 def resolve_release(edition: Edition, release: str | None) -> str:

@@ -23,6 +23,15 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """What the state says is taken on a host: (protocol, port) pairs, CIDRs, and the edge's own ports if it has some."""
+
+    ports: frozenset[tuple[str, int]]
+    subnets: tuple[str, ...]
+    edge_ports: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class HostObservation:
     """Beside the state: what listens on the host, what its engine has published, which networks it has, and its API version.
 

@@ -12,8 +12,8 @@ from looma_cli.model.codec import encode
 from looma_cli.model.edition import Component, Edition
 from looma_cli.model.operation import Plan, PlannedStep
 from looma_cli.model.requests import CreateRequest
-from looma_cli.model.tenant import Allocation, Certificate, LayerReference, Subnet, Tenant
-from looma_cli.plan.backups import SERVING, NewBackup, restore_steps, save_steps, stores_in, stores_of
+from looma_cli.model.tenant import SERVING, Allocation, Certificate, LayerReference, Subnet, Tenant
+from looma_cli.plan.backups import NewBackup, restore_steps, save_steps, stores_in, stores_of
 from looma_cli.plan.create import Held, allocations_of, components_of, image_references, plan_create, reserve_edge
 from looma_cli.plan.lifecycle import require
 from looma_cli.plan.observation import HostObservation, Limits

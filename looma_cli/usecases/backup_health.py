@@ -9,8 +9,7 @@ from looma_cli.model.backup import BackupMark
 from looma_cli.model.health import ComponentHealth
 from looma_cli.model.protocols import State
 from looma_cli.model.schedule import BACKUPS, Schedule
-from looma_cli.model.tenant import Tenant
-from looma_cli.plan.backups import SERVING
+from looma_cli.model.tenant import SERVING, Tenant
 from looma_cli.usecases.context import Context
 
 COMPONENT = "backup"

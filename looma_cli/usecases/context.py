@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from looma_cli.errors import NotFound
 from looma_cli.model.host import Capacity, Host
 from looma_cli.model.protocols import HeldLease, HostAccess, State, Workers
 from looma_cli.model.reporting import Reporter
 from looma_cli.model.world import World
-from looma_cli.plan.create import Held
-from looma_cli.plan.observation import HostObservation, Limits
-from looma_cli.runner import Runner
+from looma_cli.plan.observation import Held, HostObservation, Limits
+
+if TYPE_CHECKING:
+    from looma_cli.runner import Runner
 
 LOCAL = "local"
 
@@ -57,6 +58,8 @@ class Context:
     workers: Workers | None = None  # None: everything is done in this process
 
     def runner(self) -> Runner:
+        from looma_cli.runner import Runner  # who only looks needs none
+
         return Runner(self.world, self.reporter, self.stop_requested, self.children.lease_lost, self.children.release_lease)
 
     def edge_image(self, images: str) -> str:

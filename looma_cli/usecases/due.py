@@ -17,8 +17,8 @@ from looma_cli.model.operation import Plan
 from looma_cli.model.protocols import State
 from looma_cli.model.reporting import SilentReporter
 from looma_cli.model.schedule import BACKUPS, EVERY_HOURS, FULL_AT, Schedule
-from looma_cli.model.tenant import Tenant
-from looma_cli.plan.backups import SERVING, NewBackup, plan_backup
+from looma_cli.model.tenant import SERVING, Tenant
+from looma_cli.plan.backups import NewBackup, plan_backup
 from looma_cli.usecases.backups import BackupUseCases, new_backup_id
 from looma_cli.usecases.changing import change
 from looma_cli.usecases.context import Context

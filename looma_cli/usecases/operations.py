@@ -9,8 +9,6 @@ from looma_cli.errors import LoomaError, NotAllowed
 from looma_cli.model.operation import OPEN_STATUSES, Operation
 from looma_cli.model.protocols import State
 from looma_cli.runner import pivot_passed
-from looma_cli.steps.backups import RecordProof
-from looma_cli.usecases.backups import note_problem
 from looma_cli.usecases.context import Context
 
 
@@ -57,6 +55,9 @@ class OperationUseCases:
         return self.show(id)
 
     def _note_failed_proof(self, operation: Operation, error: LoomaError) -> None:
+        from looma_cli.steps.backups import RecordProof  # a status that only lists operations needs neither
+        from looma_cli.usecases.backups import note_problem
+
         proof = next((step for step in operation.plan.steps if step.name == RecordProof.name), None)
         if proof is not None:
             note_problem(self._world, proof.params["backup"], error)
