@@ -85,14 +85,15 @@ class Crew:
         from multiprocessing.connection import wait
 
         taken: list[tuple[int, Any]] = []
-        for worker in wait(list(self._workers)):
+        ready = wait(list(self._workers))
+        for worker in [one for one in self._workers if one in ready]:
             try:
-                number, answer = worker.recv()  # type: ignore[union-attr]
+                number, answer = worker.recv()
             except (EOFError, OSError):
-                del self._workers[worker]  # type: ignore[arg-type]
-                taken += [(lost, None) for lost in self._hands.pop(worker)]  # type: ignore[arg-type]
+                del self._workers[worker]
+                taken += [(lost, None) for lost in self._hands.pop(worker)]
                 continue
-            self._hands[worker].remove(number)  # type: ignore[index]
+            self._hands[worker].remove(number)
             taken.append((number, answer))
         return taken
 

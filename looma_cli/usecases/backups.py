@@ -150,11 +150,12 @@ class BackupUseCases:
         for backup in self._least_proven():
             try:
                 done = self.verify(backup.id, dry_run=dry_run)
-                yield Outcome(backup.tenant, **{"backup" if isinstance(done, Backup) else "plan": done})  # type: ignore[arg-type]
             except (Paused, Cancelled):
                 raise
             except LoomaError as error:
                 yield Outcome(backup.tenant, error=error)
+            else:
+                yield Outcome(backup.tenant, plan=done) if isinstance(done, Plan) else Outcome(backup.tenant, backup=done)
             if (self._world.clock.now() - began).total_seconds() >= budget_seconds:
                 return
 

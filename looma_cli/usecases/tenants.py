@@ -267,4 +267,4 @@ class TenantUseCases:
 
 
 def _create(context: Context, request: CreateRequest, look: Look) -> Tenant:
-    return TenantUseCases(context).create(request, look=look)  # type: ignore[return-value]
+    return TenantUseCases(context).create(request, look=look)  # type: ignore[return-value]  (without dry_run it is a tenant)
