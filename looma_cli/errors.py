@@ -86,6 +86,12 @@ class RepositoryDamaged(BackupFailed):
     code = "repository_damaged"
 
 
+class ReplicationFailed(LoomaError):
+    """A datastore cannot follow another, or has stopped following it; the message carries the server's reason."""
+
+    code = "replication_failed"
+
+
 class WrongPassphrase(LoomaError):
     """The passphrase does not open the repository, or what was sealed under it."""
 

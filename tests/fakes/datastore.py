@@ -59,6 +59,7 @@ class FakeDatastore:
         self.name = component.name
         self.driver = component.backup["driver"]
         self.holds_writers = self.driver != "postgresql"
+        self.follows = False
         self._stores = stores
         self._volume = volume
         self._running = running
@@ -75,7 +76,7 @@ class FakeDatastore:
         return fingerprint_of(self._stores.tables(self._volume))
 
     @contextmanager
-    def moment(self) -> Iterator[FakeMoment]:
+    def moment(self, *, hold: bool = False) -> Iterator[FakeMoment]:
         self.probe()
         if self.holds_writers:
             self._stores.told.append(("held", self.name))

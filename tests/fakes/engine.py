@@ -306,6 +306,21 @@ class FakeEngine:
         self._called("read_file", workload.component)
         return self._container(workload).files.get(path)
 
+    def join(self, workload: Workload, network: str) -> None:
+        self._called("join", workload.component)
+        container = self._container(workload)
+        if network not in self.daemon.networks:
+            raise NotFound(f"this installation has no network {network} on the host", "looma network list")
+        container.networks.add(network)
+        self._deed()
+
+    def leave(self, workload: Workload, network: str) -> None:
+        self._called("leave", workload.component)
+        for container in self.daemon.containers.values():
+            if container.id == workload.id:
+                container.networks.discard(network)
+        self._deed()
+
     def attach(self, workload: Workload, command: Sequence[str], *, interactive: bool, terminal: bool) -> int:
         return self.execute(workload, command)[0]
 

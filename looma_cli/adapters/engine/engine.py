@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from typing import Any
 
-from looma_cli.adapters.engine import beside, failures, objects, streams
+from looma_cli.adapters.engine import beside, failures, networks, objects, streams
 from looma_cli.adapters.engine.api import BUSY_HINT, EngineApi
 from looma_cli.adapters.engine.child import Children, foreground
 from looma_cli.adapters.engine.compose import Compose, mend_hint
@@ -257,6 +257,12 @@ class ComposeEngine:
 
     def end_beside(self, workload: Workload) -> None:
         beside.end_beside(self.api, workload)
+
+    def join(self, workload: Workload, network: str) -> None:
+        networks.join(self.api, self.installation, workload, network)
+
+    def leave(self, workload: Workload, network: str) -> None:
+        networks.leave(self.api, workload, network)
 
     def switch(self, workload: Workload, *, on: bool) -> None:
         self.api.post(f"/containers/{workload.id}/{'start' if on else 'stop'}", extra_seconds=600)

@@ -3,7 +3,8 @@
 All methods raise only errors of ``looma_cli.errors``. No Protocol knows compose words: a layer is created, started, stopped, removed.
 """
 
-from looma_cli.model.protocols.backup import Archives, BackupVault, Chunks, Datastore, Moment, Repository, Scheduler
+from looma_cli.model.protocols.backup import Archives, BackupVault, Repository, Scheduler
+from looma_cli.model.protocols.datastore import Chunks, Datastore, Moment
 from looma_cli.model.protocols.engine import Engine, Program
 from looma_cli.model.protocols.files import Catalog, Renderer, StackFiles, Vault
 from looma_cli.model.protocols.host import Edge, Health, HostAccess

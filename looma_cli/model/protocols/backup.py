@@ -1,75 +1,17 @@
-"""The Protocols of backups: a datastore's driver, a moment of it, the repository, the vault of its passphrase, what runs them by itself.
+"""The Protocols of backups: the repository, the vault of its passphrase, portable files, what runs backups by itself.
 
 All methods raise only errors of ``looma_cli.errors``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from looma_cli.model.backup import ExportHeader, Fingerprint, RepositorySnapshot, Retention, SavedStream, StoreInformation
+from looma_cli.model.backup import ExportHeader, RepositorySnapshot, Retention, SavedStream
+from looma_cli.model.protocols.datastore import Chunks
 from looma_cli.model.schedule import ScheduledRun
-
-Chunks = AbstractContextManager[Iterator[bytes]]
-
-
-class Moment(Protocol):
-    """One consistent moment of a datastore. Dump and fingerprint see exactly it, whatever is written meanwhile.
-
-    From entering until ``release`` the datastore holds back writes (they wait, none fails), so that the moments of several stores are
-    one; that must be short. ``streams`` are the dump's parts in the order in which a restore needs them; they are read one after the
-    other, while ``fingerprint`` may run in another thread. Some servers give up on a reader that lets them wait: start reading at once.
-    """
-
-    position: Mapping[str, str]
-    streams: tuple[str, ...]
-
-    def release(self) -> None:
-        """Writes go on. Idempotent."""
-        ...
-
-    def fingerprint(self) -> Fingerprint: ...
-
-    def dump(self, stream: str) -> Chunks:
-        """The bytes of one stream. Raises BackupFailed, at the end too, unless the dump is known to be complete."""
-        ...
-
-
-class Datastore(Protocol):
-    """One datastore in a running layer, spoken to by programs inside its container."""
-
-    name: str
-    driver: str
-    holds_writers: bool  # whether writers wait while a moment is taken; False for a server that gives snapshots without
-
-    def probe(self) -> StoreInformation:
-        """Raises Unhealthy when the server does not answer a query."""
-        ...
-
-    def ready(self) -> bool:
-        """Whether it answers queries as the account that dumps and restores. Never raises for a server that does not, but
-        EngineUnavailable for a host that does not."""
-        ...
-
-    def moment(self) -> AbstractContextManager[Moment]:
-        """Raises BackupFailed when no moment can be had in time (a long query, say)."""
-        ...
-
-    def fingerprint(self, like: Fingerprint | None = None) -> Fingerprint:
-        """Of the present. ``like``: divide it in the same parts as this one, where parts depend on the data."""
-        ...
-
-    def restore(self, streams: Mapping[str, Callable[[], Chunks]], progress: Callable[[str], None]) -> None:
-        """Into a freshly initialised store of the same kind; afterwards it holds what was dumped, accounts included. May be run again
-        after it was cut short. Raises BackupFailed."""
-        ...
-
-    def abandon(self) -> None:
-        """End what an earlier, killed looma left running in the container, and the locks it held. Idempotent."""
-        ...
 
 
 class Repository(Protocol):

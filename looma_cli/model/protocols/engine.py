@@ -100,6 +100,15 @@ class Engine(Protocol):
         """Removes containers beside it that a killed looma left. Idempotent."""
         ...
 
+    def join(self, workload: Workload, network: str) -> None:
+        """The container, running or not, is also attached to that network of this installation, where it goes by its container name
+        alone. Idempotent. Raises NotFound."""
+        ...
+
+    def leave(self, workload: Workload, network: str) -> None:
+        """Undoes ``join``. Idempotent; an absent network or container is no error."""
+        ...
+
     def switch(self, workload: Workload, *, on: bool) -> None:
         """Starts or stops one container, with its own grace period. Idempotent. Raises NotFound."""
         ...

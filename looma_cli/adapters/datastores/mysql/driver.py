@@ -34,6 +34,7 @@ class MysqlDatastore:
 
     driver = "mysql"
     holds_writers = True
+    follows = False
 
     def __init__(self, engine: Engine, workload: Workload, settings: Mapping[str, str]) -> None:
         self.name = workload.component
@@ -56,7 +57,7 @@ class MysqlDatastore:
         except BackupFailed:
             return False
 
-    def moment(self) -> AbstractContextManager[MysqlMoment]:
+    def moment(self, *, hold: bool = False) -> AbstractContextManager[MysqlMoment]:
         return moment(self._client)
 
     def fingerprint(self, like: Fingerprint | None = None) -> Fingerprint:

@@ -30,6 +30,7 @@ class PostgresqlDatastore:
 
     driver = "postgresql"
     holds_writers = False
+    follows = False
 
     def __init__(self, engine: Engine, workload: Workload, settings: Mapping[str, str]) -> None:
         self.name = workload.component
@@ -53,7 +54,7 @@ class PostgresqlDatastore:
         except (CommandFailed, NotAllowed, NotFound):
             return False
 
-    def moment(self) -> AbstractContextManager[PostgresqlMoment]:
+    def moment(self, *, hold: bool = False) -> AbstractContextManager[PostgresqlMoment]:
         return moment(self._access)
 
     def fingerprint(self, like: Fingerprint | None = None) -> Fingerprint:

@@ -21,6 +21,7 @@ class RedisDatastore:
 
     driver = "redis"
     holds_writers = True
+    follows = False
 
     def __init__(self, engine: Engine, workload: Workload, settings: Mapping[str, str]) -> None:
         self.name = workload.component
@@ -43,7 +44,7 @@ class RedisDatastore:
             return False
         return True
 
-    def moment(self) -> AbstractContextManager[RedisMoment]:
+    def moment(self, *, hold: bool = False) -> AbstractContextManager[RedisMoment]:
         """Writers wait from its begin until ``release``, at most ten seconds after the fingerprint was computed."""
         return moment(self._access)
 

@@ -21,6 +21,7 @@ class VolumeDatastore:
 
     driver = "volume"
     holds_writers = True
+    follows = False
 
     def __init__(self, engine: Engine, workload: Workload, settings: Mapping[str, str]) -> None:
         self.name = workload.component
@@ -44,7 +45,7 @@ class VolumeDatastore:
         return True
 
     @contextmanager
-    def moment(self) -> Iterator[VolumeMoment]:
+    def moment(self, *, hold: bool = False) -> Iterator[VolumeMoment]:
         """The component is away from here until the end of the block: what is still to be read must not change."""
         self._have_image()
         self._engine.switch(self._workload, on=False)
