@@ -1,25 +1,31 @@
-"""Datastores in memory: what a store holds lies in its container's volume, and goes with it."""
+"""Datastores in memory: what a store holds lies in its container's volume, and goes with it. So does whom it follows."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from looma_cli.errors import BackupFailed, Unhealthy
+from looma_cli.errors import BackupFailed, NotAllowed, Unhealthy
 from looma_cli.model.backup import Fingerprint, FingerprintPart, StoreInformation
 from looma_cli.model.edition import Component
 from looma_cli.model.layer import Workload
-from tests.fakes.daemon import FakeDaemon
+from looma_cli.model.protocols import Datastore
+from tests.fakes.daemon import FakeContainer, FakeDaemon
+from tests.fakes.replication import FakeReplication
 
 Tables = dict[str, dict[str, str]]  # table -> key -> value
 PIECE = 16
+WRITE_SECONDS = 5
+FOLLOWING = ("mysql", "postgresql", "redis")
 
 
 class FakeStores:
     """The data of every volume of a daemon. ``failing``: components whose dumps break off in the middle; ``unreadable``: those whose
-    fingerprint cannot be taken; ``damaged``: those whose restore loses a row. ``told`` is what befell writers: (what, component)."""
+    fingerprint cannot be taken; ``damaged``: those whose restore loses a row. ``told`` is what befell writers and what followers were
+    told: (what, component). ``replication`` says who follows whom, and has knobs of its own."""
 
     def __init__(self, daemon: FakeDaemon) -> None:
         self._daemon = daemon
@@ -29,48 +35,70 @@ class FakeStores:
         self.told: list[tuple[str, str]] = []
         self.damaged: set[str] = set()
         self.held: list[str] = []  # volumes whose writers wait
+        self.replication = FakeReplication()
 
     def on(self, daemon: FakeDaemon) -> FakeStores:
         """The same data on a copy of the daemon."""
         other = FakeStores(daemon)
-        other._volumes = json.loads(json.dumps(self._volumes))
+        other._volumes = copied(self._volumes)
         other.failing, other.damaged, other.held = set(self.failing), set(self.damaged), list(self.held)
+        other.replication = self.replication.copied()
         return other
 
     def open(self, host: str, workload: Workload, component: Component) -> FakeDatastore:
         container = next(c for c in self._daemon.containers.values() if c.id == workload.id)
         volume = next((name for name in container.volumes if name.endswith("-data")), container.name)
-        return FakeDatastore(self, component, volume, container.state == "running")
+        return FakeDatastore(self, component, volume, container)
 
     def tables(self, volume: str) -> Tables:
-        """What a volume holds; that of a removed volume is gone."""
+        """What a volume holds, a follower's being what came over; that of a removed volume is gone."""
         if volume not in self._daemon.volumes:
             self._volumes.pop(volume, None)
+            self.replication.forget(volume)
+        leader = self.replication.source(volume)
+        if leader in self._daemon.volumes:
+            self._volumes[volume] = copied(self.tables(leader))
+            self.replication.came_over(volume, self.end(leader))
         return self._volumes.setdefault(volume, {})
 
     def replace(self, volume: str, tables: Tables) -> None:
         self._volumes[volume] = tables
 
+    def end(self, volume: str) -> int:
+        """Of a leader's log."""
+        return self.replication.end(volume, fingerprint_of(self.tables(volume)).digest)
+
+    def write(self, volume: str, table: str, key: str) -> None:
+        """As a client: it waits while writers are held back, and is refused by a follower."""
+        deadline = time.monotonic() + WRITE_SECONDS
+        while volume in self.held:
+            if time.monotonic() > deadline:
+                raise Unhealthy(f"{volume}: the write waited for too long", "release the moment")
+            time.sleep(0.001)
+        if self.replication.read_only(volume):
+            raise NotAllowed(f"{volume} follows another and is read-only", "promote it first")
+        self.tables(volume).setdefault(table, {})[key] = "x"
+
 
 class FakeDatastore:
     """Implements ``Datastore``."""
 
-    def __init__(self, stores: FakeStores, component: Component, volume: str, running: bool) -> None:
+    def __init__(self, stores: FakeStores, component: Component, volume: str, container: FakeContainer) -> None:
         self.name = component.name
         self.driver = component.backup["driver"]
         self.holds_writers = self.driver != "postgresql"
-        self.follows = False
+        self.follows = self.driver in FOLLOWING
         self._stores = stores
         self._volume = volume
-        self._running = running
+        self._container = container
 
     def probe(self) -> StoreInformation:
-        if not self._running:
+        if not self.ready():
             raise Unhealthy(f"{self.name} does not answer", "looma health says more")
         return StoreInformation(self.driver, "1.0")
 
     def ready(self) -> bool:
-        return self._running
+        return self._container.state == "running"
 
     def fingerprint(self, like: Fingerprint | None = None) -> Fingerprint:
         return fingerprint_of(self._stores.tables(self._volume))
@@ -78,7 +106,7 @@ class FakeDatastore:
     @contextmanager
     def moment(self, *, hold: bool = False) -> Iterator[FakeMoment]:
         self.probe()
-        if self.holds_writers:
+        if hold or self.holds_writers:
             self._stores.told.append(("held", self.name))
             self._stores.held.append(self._volume)
         moment = FakeMoment(self._stores, self.name, self._volume)
@@ -105,6 +133,49 @@ class FakeDatastore:
         if self._volume in self._stores.held:
             self._stores.held.remove(self._volume)
 
+    def obstacle(self, leader: Datastore) -> str:
+        return self._stores.replication.obstacles.get(self.name, "")
+
+    def follow(self, leader: Datastore, address: str, progress: Callable[[str], None]) -> None:
+        """Half of it is there when the first word is said, and the leader has been prepared for it."""
+        assert isinstance(leader, FakeDatastore)
+        self.probe()
+        self._stores.told.append(("follow", self.name))
+        replication = self._stores.replication
+        replication.start(self.name, self._container, leader._container, address)
+        replication.half(self._volume, leader._volume)
+        self._stores.replace(self._volume, {"half seeded": {"1": "x"}})
+        progress("copying")
+        replication.begin(self._volume, leader._volume, self.name, self._stores.end(leader._volume))
+        self._stores.replace(self._volume, copied(self._stores.tables(leader._volume)))
+        progress("following")
+
+    def position(self) -> Mapping[str, str]:
+        self.probe()
+        self._stores.told.append(("position", self.name))
+        return {"offset": str(self._stores.end(self._volume))}
+
+    def reached(self, position: Mapping[str, str]) -> bool:
+        self.probe()
+        replication = self._stores.replication
+        if replication.waited(self.name):
+            return False
+        self._stores.tables(self._volume)
+        there = replication.reached(self.name, self._volume, int(position["offset"]))
+        self._stores.told += [("reached", self.name)] * there
+        return there
+
+    def promote(self) -> None:
+        """What had not come over by now never does."""
+        self.probe()
+        self._stores.told.append(("promote", self.name))
+        self._stores.replication.promote(self._volume)
+
+    def dismiss(self) -> None:
+        self.probe()
+        self._stores.told.append(("dismiss", self.name))
+        self._stores.replication.prepared.discard(self._volume)
+
 
 class FakeMoment:
     """Implements ``Moment``: a copy."""
@@ -115,8 +186,8 @@ class FakeMoment:
         self._stores = stores
         self._name = name
         self._volume = volume
-        self._tables = json.loads(json.dumps(stores.tables(volume)))
-        self.position = {"offset": "1"}
+        self._tables = copied(stores.tables(volume))
+        self.position = {"offset": str(stores.end(volume))}
 
     def release(self) -> None:
         if self._volume in self._stores.held:
@@ -137,6 +208,10 @@ class FakeMoment:
             if start + PIECE >= len(text) and self._name in self._stores.failing:
                 raise BackupFailed(f"{self._name}: the dump broke off", "looma tenant logs says more")
             yield text[start : start + PIECE]
+
+
+def copied(tables: Tables) -> Tables:
+    return json.loads(json.dumps(tables))
 
 
 def fingerprint_of(tables: Tables) -> Fingerprint:
