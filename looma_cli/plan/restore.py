@@ -31,7 +31,7 @@ from looma_cli.steps.generations import (
     WriteOverride,
 )
 from looma_cli.steps.layers import CreateLayer, PullImages, RemoveLayer, RenderStack, SettleFiles, StartLayer, StopLayer
-from looma_cli.steps.routes import ApplyRoute, CheckRoute, DrainEdge, EnsureEdge, PutBackRoute, SetRouteMode
+from looma_cli.steps.routes import ApplyRoute, AwaitWrites, CheckRoute, DrainEdge, EnsureEdge, PutBackRoute, SetRouteMode
 from looma_cli.steps.waiting import AwaitHealthy
 
 Layers = list[list[Any]]
@@ -163,8 +163,8 @@ def _change_over(tenant: Tenant, data: int, app: int) -> PlannedStep:
 def _frozen(tenant: Tenant, safety: NewBackup | None) -> list[PlannedStep]:
     """A write that was let through before is acknowledged before the backup begins."""
     freeze = SetRouteMode(tenant.name, tenant.host, "frozen", "serving").planned("what is written from here on would be lost")
-    drain = DrainEdge(tenant.name, tenant.host).planned("writes in flight are still taken along")
-    steps = [freeze, drain] if tenant.status == "running" else []
+    settle = AwaitWrites(tenant.name, tenant.host).planned("what is acknowledged is taken along")
+    steps = [freeze, settle] if tenant.status == "running" else []
     return [*steps, *(save_steps(tenant, safety, keep=True) if safety else [])]
 
 

@@ -18,6 +18,7 @@ from looma_cli.steps.tenants import edge_users
 
 DRAIN_SECONDS = 35.0  # the edge's worker_shutdown_timeout of 30 s, and a margin
 ROUTE_SECONDS = 15.0
+WRITES_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -199,6 +200,28 @@ class DrainEdge(WorldStep):
     def do(self, world: World, progress: Progress) -> str:
         edge = world.edge(self.host)
         return "" if not edge.running() or edge.drain(DRAIN_SECONDS) else "timed out"
+
+
+@dataclass(frozen=True)
+class AwaitWrites(WorldStep):
+    """Writes that were let through before the freeze are answered, so that what follows sees them. Raises Unhealthy for one that
+    takes too long: nobody else can write meanwhile."""
+
+    name = "await-writes"
+    tenant: str
+    host: str
+
+    def title(self) -> str:
+        return "Let writes in flight end"
+
+    def do(self, world: World, progress: Progress) -> str:
+        edge = world.edge(self.host)
+        if edge.running() and not edge.settle(self.tenant, WRITES_SECONDS):
+            raise Unhealthy(
+                f"a write to {self.tenant} that had begun before the freeze did not end within {WRITES_SECONDS:.0f} s",
+                "try again when uploads and long requests are through",
+            )
+        return ""
 
 
 @dataclass(frozen=True)

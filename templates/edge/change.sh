@@ -3,6 +3,7 @@
 #   apply TENANT VERSION PORT MODE   take incoming/TENANT.VERSION (VERSION is DIGEST-RANDOM) as the tenant's route
 #   mode TENANT MODE                 serving, suspended, stopped or frozen
 #   remove TENANT
+#   settle TENANT SECONDS            wait until writes of the tenant that were let through have been answered
 #   drain SECONDS                    wait until today's workers of older configurations have ended
 #   ready                            wait until nginx has bound its sockets
 #
@@ -23,7 +24,6 @@ lock() {
 workers() { grep -ls '^nginx: worker process' /proc/[0-9]*/cmdline || true; }
 retiring() { grep -ls '^nginx: worker process is shutting down' /proc/[0-9]*/cmdline || true; }
 
-# Every worker of now has been told to end, which happens after new ones were started and accept connections.
 # Returns when every worker of now has been told to end, which happens after new ones were started.
 reload() {
     before=$(workers)
@@ -106,10 +106,9 @@ switch() { # TENANT VERSION PORT MODE: checked, so that from here on a restart o
     fi
     rm -f dirty
     [ -z "$old" ] || rm -rf "versions/$1.$old"
-    if [ "$4" = serving ]; then
-        [ ! -e "modes/$1.frozen" ] || : >"retired/$1.$old"
-        set_mode "$1" serving
-    fi
+    # Whenever the freeze ends: what older workers still have open must never write to where they lead.
+    [ -z "$old" ] || [ ! -e "modes/$1.frozen" ] || : >"retired/$1.$old"
+    [ "$4" != serving ] || set_mode "$1" serving
 }
 
 remove() { # TENANT
@@ -131,6 +130,35 @@ mode() { # TENANT MODE
     elif [ "$2" = serving ]; then
         return 6
     fi
+}
+
+busy() { # TENANT: a write is under way; the answer of the server in-flight.looma.internal
+    port=$(sed -n 's/.*0\.0\.0\.0:\([0-9]*\).*/\1/p' "$base/listen-http.conf")
+    url="http://127.0.0.1:$port/in-flight?tenant=$1"
+    host="Host: in-flight.looma.internal"
+    if command -v curl >/dev/null; then
+        answer=$(curl -sS -o /dev/null -w '%{http_code}' -H "$host" "$url" 2>&1) || true
+    else
+        answer=$(wget -S -O /dev/null --header "$host" "$url" 2>&1) || true
+    fi
+    case $answer in
+    *409*) return 0 ;;
+    *200*) return 1 ;;
+    *)
+        echo "the edge does not count writes: $answer"
+        exit 9
+        ;;
+    esac
+}
+
+settle() { # TENANT SECONDS
+    sleep 0.01 # a request that has just passed the flag is counted a moment later
+    tries=$(($2 * 20))
+    while busy "$1"; do
+        [ $tries -gt 0 ] || return 7
+        tries=$((tries - 1))
+        sleep 0.05
+    done
 }
 
 drain() { # SECONDS

@@ -35,7 +35,7 @@ class EdgeVolume:
 
 
 class FakeEdge:
-    """``failures`` raise on purpose; ``drains`` False lets drain time out; ``calls`` is what was asked: (method, tenant)."""
+    """``failures`` raise on purpose; ``drains``, ``settles`` False let those time out; ``calls`` is what was asked: (method, tenant)."""
 
     def __init__(self, installation: str = "fa0000000001", daemon: FakeDaemon | None = None, volume: EdgeVolume | None = None) -> None:
         self.installation = installation
@@ -44,6 +44,7 @@ class FakeEdge:
         self.specification: EdgeSpecification | None = None
         self.failures: list[Failure] = []
         self.drains = True
+        self.settles = True
         self.calls: list[tuple[str, str]] = []
 
     def again(self) -> FakeEdge:
@@ -151,6 +152,11 @@ class FakeEdge:
             return None
         routes = tuple(self.volume.routes[tenant] for tenant in sorted(self.volume.routes))
         return EdgeRecord(self.specification.http_port, self.specification.https_port, routes)
+
+    def settle(self, tenant: str, timeout_seconds: float) -> bool:
+        self._called("settle", tenant)
+        self._require_running()
+        return self.settles
 
     def drain(self, timeout_seconds: float) -> bool:
         self._called("drain")

@@ -96,6 +96,7 @@ class Configuration:
             "check.conf": self._render("nginx.conf", tenants=f"{HOME}/check", **values),
             "server.conf": self._render("server.conf", home=HOME),
             "listen-http.conf": listen(port=http, tls=False, first=True),
+            "listen-http-again.conf": listen(port=http, tls=False, first=False),
             "listen-https-default.conf": listen(port=https, tls=True, first=True),
             "listen-https.conf": listen(port=https, tls=True, first=False),
         }

@@ -219,6 +219,13 @@ class NginxEdge:
         answer = self._api.call("GET", f"/containers/{self._name}/archive", query={"path": path}, allow=(404,))
         return {} if answer.status == 404 else unpacked(answer.body)
 
+    def settle(self, tenant: str, timeout_seconds: float) -> bool:
+        """See Edge."""
+        code, output = self._change("settle", tenant_name(tenant), str(max(0, ceil(timeout_seconds))), extra_seconds=timeout_seconds)
+        if code != TIMED_OUT:
+            self._require_done(code, output, f"to wait for writes of {tenant}")
+        return code == 0
+
     def drain(self, timeout_seconds: float) -> bool:
         """See Edge."""
         code, output = self._change("drain", str(max(0, ceil(timeout_seconds))), extra_seconds=timeout_seconds)

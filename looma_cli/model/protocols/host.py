@@ -49,6 +49,10 @@ class Edge(Protocol):
         """What the edge itself knows, running or not: its ports and every route as it was applied. None where there is no edge."""
         ...
 
+    def settle(self, tenant: str, timeout_seconds: float) -> bool:
+        """Of a frozen tenant: waits until every write that was let through before has been answered; False on time-out."""
+        ...
+
     def drain(self, timeout_seconds: float) -> bool:
         """Waits until workers of earlier configurations have ended; False on time-out."""
         ...
