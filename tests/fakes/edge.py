@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from looma_cli.adapters.edge.configuration import checked, path_prefix, tenant_name
@@ -45,6 +46,7 @@ class FakeEdge:
         self.failures: list[Failure] = []
         self.drains = True
         self.settles = True
+        self.on_settle: Callable[[], object] = lambda: None  # what happens while it waits
         self.calls: list[tuple[str, str]] = []
 
     def again(self) -> FakeEdge:
@@ -156,6 +158,7 @@ class FakeEdge:
     def settle(self, tenant: str, timeout_seconds: float) -> bool:
         self._called("settle", tenant)
         self._require_running()
+        self.on_settle()
         return self.settles
 
     def drain(self, timeout_seconds: float) -> bool:

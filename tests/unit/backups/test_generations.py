@@ -152,13 +152,19 @@ def test_whatever_was_written_between_two_tries_is_in_the_safety_backup(machine:
 
 def test_a_write_in_flight_when_writes_are_refused_is_in_the_safety_backup(machine: Mortal) -> None:
     """What was let through before the freeze may be acknowledged after it: the backup waits for its end."""
-    drained: list[str] = []
-    machine.edge.on_drain = lambda: (drained.append(machine.edge.mode("acme")), fill(machine, {"orders": {"9": "late"}}))  # type: ignore[attr-defined]
-    original = machine.edge.drain
-    machine.edge.drain = lambda seconds: (machine.edge.on_drain(), original(seconds))[1]  # type: ignore[method-assign,attr-defined]
+    modes: list[str] = []
+    machine.edge.on_settle = lambda: (modes.append(machine.edge.mode("acme")), fill(machine, {"orders": {"9": "late"}}))
     machine.looma().restores.restore(restore(backup=oldest(machine), only=("mysql",)))
-    assert drained[0] == "frozen"
+    assert modes == ["frozen"]
     assert machine.stores.tables(volumes(machine)["postgresql"]) == {"orders": {"9": "late"}}
+
+
+def test_a_write_that_does_not_end_undoes_the_restore(machine: Mortal) -> None:
+    machine.edge.settles = False
+    with pytest.raises(LoomaError, match="did not end"):
+        machine.looma().restores.restore(restore(backup=oldest(machine)))
+    assert machine.edge.mode("acme") == "serving"
+    assert_serves(machine, OLD)
 
 
 def test_a_lost_edge_comes_back_on_other_ports(machine: Mortal) -> None:

@@ -50,7 +50,7 @@ def test_verify(tmp_path: Path) -> None:
 def test_restore_of_a_running_tenant(tmp_path: Path) -> None:
     machine = planned(tmp_path)
     plan = machine.looma().restores.restore(restore(backup=oldest(machine)), dry_run=True)
-    freeze = ["set-route-mode", "drain-edge"]
+    freeze = ["set-route-mode", "await-writes"]
     route = ["put-back-route", "apply-route", "change-generation", "set-route-mode", "check-route"]
     assert names(plan) == ["reserve-generation", "ensure-edge", *freeze, *SAVE, *UP, *route, *AWAY]
     assert plan.steps[plan.pivot].name == "change-generation"  # type: ignore[union-attr]
