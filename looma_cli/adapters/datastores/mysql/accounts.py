@@ -17,6 +17,7 @@ from looma_cli.errors import BackupFailed
 from looma_cli.model.backup import FingerprintPart
 
 SYSTEM_USERS = ("mariadb.sys", "mysql.sys", "mysql.session", "mysql.infoschema")
+FOLLOWER = "looma_follower"  # on a leader, while another server follows it: no part of what it holds
 PUBLIC = "PUBLIC"  # MariaDB's grants to everybody look like a role, but it can be neither created nor dropped
 _HEAD = "-- accounts "
 _COLUMNS = re.compile(r"\(((?:`(?:[^`]|``)*`)(?:, `(?:[^`]|``)*`)+)\)")
@@ -48,8 +49,8 @@ def _sorted_columns(found: re.Match[str]) -> str:
 
 
 def accounts(session: Session) -> list[Account]:
-    """All but those that the server has for itself, roles first."""
-    names = [row for row in _names(session) if row[0] not in SYSTEM_USERS]
+    """All but those that the server has for itself or for a follower, roles first."""
+    names = [row for row in _names(session) if row[0] not in (*SYSTEM_USERS, FOLLOWER)]
     users = [(user, host) for user, host, role in names if not role]
     created = dict(zip(users, session.each([f"SHOW CREATE USER {account(*user)}" for user in users]), strict=True))
     granted = session.each([f"SHOW GRANTS FOR {PUBLIC if user == PUBLIC and role else account(user, host)}" for user, host, role in names])

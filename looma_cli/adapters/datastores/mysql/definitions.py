@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 
+from looma_cli.adapters.datastores.mysql.events import without_mark
 from looma_cli.adapters.datastores.mysql.inventory import VIEW, Inventory
 from looma_cli.adapters.datastores.mysql.session import Session
 from looma_cli.adapters.datastores.mysql.text import Row, identifier, literal
@@ -74,4 +75,4 @@ def _triggers(session: Session, schema: str) -> FingerprintPart:
 def _events(session: Session, schema: str) -> FingerprintPart:
     named = session.rows(f"SELECT event_name FROM information_schema.events WHERE event_schema = {literal(schema)}")
     found = session.each([f"SHOW CREATE EVENT {identifier(schema, name)}" for (name,) in named])
-    return part(f"events of {schema}", (rows[0] for rows in found))
+    return part(f"events of {schema}", (tuple(map(without_mark, rows[0])) for rows in found))

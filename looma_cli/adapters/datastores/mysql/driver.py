@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 
+from looma_cli.adapters.datastores.mysql import following
 from looma_cli.adapters.datastores.mysql.accounts import account_part, accounts
 from looma_cli.adapters.datastores.mysql.client import MARKS, Client
 from looma_cli.adapters.datastores.mysql.definitions import definitions
@@ -21,10 +22,10 @@ from looma_cli.adapters.datastores.mysql.inventory import inventory
 from looma_cli.adapters.datastores.mysql.moment import IDLE_SECONDS, MysqlMoment, assembled, moment
 from looma_cli.adapters.datastores.mysql.restore import restore
 from looma_cli.adapters.datastores.mysql.session import Session, opened
-from looma_cli.errors import BackupFailed, Unhealthy
+from looma_cli.errors import BackupFailed, ReplicationFailed, Unhealthy
 from looma_cli.model.backup import Fingerprint, StoreInformation
 from looma_cli.model.layer import Workload
-from looma_cli.model.protocols import Chunks, Engine
+from looma_cli.model.protocols import Chunks, Datastore, Engine
 
 QUESTION_SECONDS = 10
 
@@ -34,17 +35,17 @@ class MysqlDatastore:
 
     driver = "mysql"
     holds_writers = True
-    follows = False
+    follows = True
 
     def __init__(self, engine: Engine, workload: Workload, settings: Mapping[str, str]) -> None:
         self.name = workload.component
         self._engine = engine
         self._workload = workload
-        self._client = Client(engine, workload, settings.get("user", "root"), settings.get("password_file", ""))
+        self.client = Client(engine, workload, settings.get("user", "root"), settings.get("password_file", ""))
 
     def probe(self) -> StoreInformation:
         try:
-            with opened(self._client, idle_seconds=QUESTION_SECONDS, mark="") as session:
+            with opened(self.client, idle_seconds=QUESTION_SECONDS, mark="") as session:
                 return _information(session)
         except BackupFailed as error:
             raise Unhealthy(error.message, error.hint) from error
@@ -52,29 +53,53 @@ class MysqlDatastore:
     def ready(self) -> bool:
         """The official image's set-up server listens on its socket only, and goes away again."""
         try:
-            with opened(self._client, idle_seconds=QUESTION_SECONDS, mark="") as session:
+            with opened(self.client, idle_seconds=QUESTION_SECONDS, mark="") as session:
                 return session.value("SELECT @@skip_networking") == "0"
         except BackupFailed:
             return False
 
     def moment(self, *, hold: bool = False) -> AbstractContextManager[MysqlMoment]:
-        return moment(self._client)
+        return moment(self.client)
 
     def fingerprint(self, like: Fingerprint | None = None) -> Fingerprint:
         """Its parts are the server's tables; ``like`` has no say."""
-        with opened(self._client, idle_seconds=IDLE_SECONDS) as session:
+        with opened(self.client, idle_seconds=IDLE_SECONDS) as session:
             begin_snapshot(session)
             found = inventory(session)
             rows = [*table_parts(session, found), *sequence_parts(session, found)]
             return assembled([*rows, *definitions(session, found), account_part(accounts(session))])
 
+    def obstacle(self, leader: Datastore) -> str:
+        return following.obstacle(_client_of(leader), self.client)
+
+    def follow(self, leader: Datastore, address: str, progress: Callable[[str], None]) -> None:
+        following.follow(_client_of(leader), self.client, address, progress)
+
+    def position(self) -> Mapping[str, str]:
+        return following.position(self.client)
+
+    def reached(self, position: Mapping[str, str]) -> bool:
+        return following.reached(self.client, position)
+
+    def promote(self) -> None:
+        following.promote(self.client)
+
+    def dismiss(self) -> None:
+        following.dismiss(self.client)
+
     def restore(self, streams: Mapping[str, Callable[[], Chunks]], progress: Callable[[str], None]) -> None:
-        restore(self._client, streams, progress)
+        restore(self.client, streams, progress)
 
     def abandon(self) -> None:
         """The server drops the locks and the transaction of a client that is gone."""
         for mark in MARKS:
             self._engine.end_programs(self._workload, mark)
+
+
+def _client_of(other: Datastore) -> Client:
+    if not isinstance(other, MysqlDatastore):
+        raise ReplicationFailed(f"{other.name} is of the driver {other.driver}", "both must be of the same")
+    return other.client
 
 
 def _information(session: Session) -> StoreInformation:

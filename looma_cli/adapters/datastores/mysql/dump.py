@@ -75,11 +75,13 @@ class Dump:
         return BackupFailed(f"mysqldump ended early with exit code {code}: {last_words(self._program)}", SERVER_HINT)
 
 
-def options(version: Version, inventory: Inventory, *, binary_log: bool) -> list[str]:
-    """Rows in one transaction, in the order of their primary keys (the table itself), bytes as hex; everything defined beside them."""
+def options(version: Version, inventory: Inventory, *, binary_log: bool, together: bool) -> list[str]:
+    """Rows in one transaction, in the order of their primary keys (the table itself), bytes as hex; everything defined beside them.
+    ``together``: many rows in a statement."""
     common = ["--single-transaction", "--quick", "--routines", "--triggers", "--events", "--hex-blob", "--no-tablespaces"]
     position = [f"--{'master' if version.mariadb else 'source'}-data=2"] * binary_log
     own = [] if version.mariadb else ["--set-gtid-purged=OFF"]
     history = ["--dump-history"] * any(table.kind == VERSIONED for table in inventory.tables)
     views = [f"--ignore-table={table.schema}.{table.name}" for table in inventory.tables if table.kind == VIEW]  # see views.py
-    return [*common, ONE_ROW_PER_STATEMENT, *position, *own, *history, *views, "--databases", "--", *inventory.schemas]
+    rows = [] if together else [ONE_ROW_PER_STATEMENT]
+    return [*common, *rows, *position, *own, *history, *views, "--databases", "--", *inventory.schemas]

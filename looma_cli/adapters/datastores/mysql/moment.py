@@ -29,8 +29,9 @@ class MysqlMoment:
     Definitions that were changed while the dump ran make it fail at its end: it may have either form.
     """
 
-    def __init__(self, client: Client, session: Session, stack: ExitStack) -> None:
+    def __init__(self, client: Client, session: Session, stack: ExitStack, *, together: bool) -> None:
         self._client = client
+        self._together = together
         self._session = session
         self._one_at_a_time = threading.Lock()  # a release may come while another thread takes the fingerprint
         self._held = True
@@ -49,7 +50,8 @@ class MysqlMoment:
     def _begin(self, stack: ExitStack) -> Dump | None:
         if not self._inventory.schemas:
             return None
-        return Dump(self._client, options(self._session.version, self._inventory, binary_log=bool(self.position)), stack)
+        version, binary_log = self._session.version, bool(self.position)
+        return Dump(self._client, options(version, self._inventory, binary_log=binary_log, together=self._together), stack)
 
     def _accounts_and_views(self) -> tuple[list[FingerprintPart], Mapping[str, str]]:
         session, found = self._session, accounts(self._session)
@@ -104,8 +106,8 @@ def assembled(parts: list[FingerprintPart]) -> Fingerprint:
 
 
 @contextmanager
-def moment(client: Client) -> Iterator[MysqlMoment]:
-    """Raises BackupFailed."""
+def moment(client: Client, *, together: bool = False) -> Iterator[MysqlMoment]:
+    """``together``: a dump to be loaded at once, not to be kept. Raises BackupFailed."""
     with ExitStack() as stack:
         session = writes_held(client, stack)
-        yield MysqlMoment(client, session, stack)
+        yield MysqlMoment(client, session, stack, together=together)

@@ -17,6 +17,7 @@ from looma_cli.errors import BackupFailed, CommandFailed, NotAllowed, NotFound
 from looma_cli.model.protocols import Chunks, Program
 
 Streams = Mapping[str, Callable[[], Chunks]]
+Form = Callable[[Iterable[bytes]], Iterable[bytes]]
 IDLE_SECONDS = 24 * 3600
 LARGEST_PACKET = 1 << 30  # bytes are twice as long in hex: a row that the source took may be too long for the same limit
 _REPORT_BYTES = 64 << 20
@@ -27,24 +28,28 @@ _SETTINGS_MARIADB = "SET SESSION check_constraint_checks = 0, max_statement_time
 _SETTINGS_OF_TEXT = "SET SESSION sql_log_bin = 0, sql_mode = ''"
 
 
-def restore(client: Client, streams: Streams, progress: Callable[[str], None]) -> None:
-    """Raises BackupFailed."""
+def restore(client: Client, streams: Streams, progress: Callable[[str], None], *, together: bool = False) -> None:
+    """``together``: the dump has many rows in a statement already. Raises BackupFailed."""
     with opened(client, idle_seconds=IDLE_SECONDS) as session, global_setting(session, "max_allowed_packet", LARGEST_PACKET):
         progress("removing what is there")
         session.each(["SET SESSION foreign_key_checks = 0", *(f"DROP DATABASE {identifier(name)}" for name in schemas(session))])
         if DATA in streams:
             _load(client, _SETTINGS_OF_TEXT, [_whole(streams[DEFINERS])])
-            _load_data(client, session, streams[DATA], progress)
+            _load_data(client, session, streams[DATA], progress, unchanged if together else merged)
             _load(client, _SETTINGS_OF_TEXT, [_whole(streams[VIEWS])])
         _load_accounts(client, session, streams[ACCOUNTS], progress)
 
 
-def _load_data(client: Client, session: Session, stream: Callable[[], Chunks], progress: Callable[[str], None]) -> None:
+def _load_data(client: Client, session: Session, stream: Callable[[], Chunks], progress: Callable[[str], None], form: Form) -> None:
     end = End()
     with stream() as chunks:
-        _load(client, _settings(session), _reported(merged(map(end.seen, chunks)), progress))
+        _load(client, _settings(session), _reported(form(map(end.seen, chunks)), progress))
     if not end.complete:
         raise BackupFailed("the dump in this backup is not complete", "restore another backup set")
+
+
+def unchanged(chunks: Iterable[bytes]) -> Iterable[bytes]:
+    return chunks
 
 
 def _load_accounts(client: Client, session: Session, stream: Callable[[], Chunks], progress: Callable[[str], None]) -> None:
