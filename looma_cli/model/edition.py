@@ -118,6 +118,7 @@ class Component:
     stop_signal: str | None = None
     ulimits: Mapping[str, int] = field(default_factory=dict)
     backup: Mapping[str, str] = field(default_factory=dict)  # driver (mysql, postgresql, redis, volume, none) and its settings
+    migrate: tuple[str, ...] = ()  # arguments of the image that bring the data to this release, run once per upgrade or switch
     provided_by: str | None = None  # "edge": the host's edge is this component; nothing is started for it
 
 

@@ -49,6 +49,7 @@ class FakeEngine:
         self.pullable: set[str] = set()
         self.calls: list[tuple[str, str]] = []
         self.api_version = (1, 45)
+        self.jobs: dict[str, tuple[int, str]] = {}  # how a component's ``run_once`` ends, instead of what its command says
         self.shell: Callable[[Sequence[str], Mapping[str, str]], tuple[int | None, str]] = run_shell
 
     def fail_on(self, method: str, error: BaseException, *, layer: str | None = None, call: int = 1) -> None:
@@ -300,6 +301,14 @@ class FakeEngine:
         if container.state != "running":
             raise NotAllowed(f"{container.name} is not running", "looma tenant start")
         code, output = self.shell(command, container.files)
+        return code or 0, output
+
+    def run_once(self, layer: RenderedLayer, component: str, arguments: Sequence[str]) -> tuple[int, str]:
+        self._called("run_once", component)
+        wanted = next((c for c in read(layer).containers if c.service == component), None)
+        if wanted is None:
+            raise NotFound(f"{layer.reference.project} has no component {component}", "looma tenant show")
+        code, output = self.jobs.get(component) or self.shell(arguments, wanted.files)
         return code or 0, output
 
     def read_file(self, workload: Workload, path: str) -> str | None:

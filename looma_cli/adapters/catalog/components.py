@@ -12,7 +12,7 @@ from looma_cli.model.edition import PROFILES, Component, ImageReference, Probe, 
 _MERGED = ("image", "probe", "environment", "connection", "volumes", "configs", "ulimits", "backup")
 _PLAIN = (
     *("temporary", "capabilities", "user", "read_only", "metrics_path", "stop_grace_seconds", "stop_signal", "provided_by"),
-    *("environment", "volumes", "configs", "command", "entrypoint", "ulimits", "healthcheck"),
+    *("environment", "volumes", "configs", "command", "entrypoint", "migrate", "ulimits", "healthcheck"),
 )
 
 

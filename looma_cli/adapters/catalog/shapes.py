@@ -172,6 +172,7 @@ OVERRIDES: dict[str, Parser] = {
     "secrets": sequence(_secret_name),
     "command": _arguments,
     "entrypoint": _arguments,
+    "migrate": _arguments,
     "volumes": mapping(name, _path_in_container),
     "temporary": sequence(_path_in_container),
     "configs": mapping(matching(r"(?!.*\.\.)[a-z0-9][a-z0-9._/-]*\.j2", "a template like prometheus/rules.yml.j2"), _path_in_container),

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from typing import Any
 
-from looma_cli.adapters.engine import beside, failures, networks, objects, streams
+from looma_cli.adapters.engine import beside, failures, networks, objects, once, streams
 from looma_cli.adapters.engine.api import BUSY_HINT, EngineApi
 from looma_cli.adapters.engine.child import Children, foreground
 from looma_cli.adapters.engine.compose import Compose, mend_hint
@@ -199,7 +199,7 @@ class ComposeEngine:
 
     def _workloads(self, labels: Mapping[str, str]) -> list[Workload]:
         """The listing alone lacks exit codes, restarts and start times."""
-        listed = self.api.listed("/containers/json", labels, {"all": "1"})
+        listed = [c for c in self.api.listed("/containers/json", labels, {"all": "1"}) if not objects.is_one_off(c)]
         return sorted(map(objects.workload, self._inspected([c["Id"] for c in listed])), key=lambda w: w.name)
 
     def _inspected(self, ids: Sequence[str]) -> list[dict[str, Any]]:
@@ -240,6 +240,11 @@ class ComposeEngine:
             raise InvalidValue("no command was given", "looma tenant exec TENANT SERVICE -- COMMAND")
         code, output = run_program(self.api, workload, command, timeout_seconds, self._exit_code)
         return code, output.decode("utf-8", errors="replace")
+
+    def run_once(self, layer: RenderedLayer, component: str, arguments: Sequence[str]) -> tuple[int, str]:
+        found = self._of_layer(layer.reference, component)
+        ended = once.in_running(self.api, found[0], arguments, self._exit_code) if found else None
+        return ended or once.in_new(self.api, self._compose, layer, component, arguments)
 
     def open_program(self, workload: Workload, command: Sequence[str], *, mark: str = "") -> AbstractContextManager[ExecProgram]:
         return open_program(self.api, workload, command, mark, self._exit_code)

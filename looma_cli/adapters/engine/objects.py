@@ -98,6 +98,11 @@ def network(listed: Mapping[str, Any]) -> EngineNetwork:
     return EngineNetwork(listed["Name"], cidrs, listed.get("Labels") or {}, listed.get("Driver") or "")
 
 
+def is_one_off(listed: Mapping[str, Any]) -> bool:
+    """A container of ``run_once``, which is no component of its layer."""
+    return (listed.get("Labels") or {}).get("com.docker.compose.oneoff") == "True"
+
+
 def is_stranded(listed: Mapping[str, Any], networks: Container[str]) -> bool:
     """Whether a container that stands still hangs on a network (of these ids) that is gone: the engine will not start it again, not even
     on a new network of the same name. One that never ran has no ids yet."""

@@ -69,6 +69,11 @@ class Engine(Protocol):
         """Runs a command in the container; returns (exit code, combined output)."""
         ...
 
+    def run_once(self, layer: RenderedLayer, component: str, arguments: Sequence[str]) -> tuple[int, str]:
+        """A component's program with other arguments (as after the image's name in ``docker run``), to its end: in its container where
+        that runs, else in one of its own that is removed afterwards. Returns (exit code, combined output)."""
+        ...
+
     def read_file(self, workload: Workload, path: str) -> str | None:
         """Text of a file in a container, running or not; None where there is no such file. Raises NotFound for a container that is
         gone."""

@@ -71,3 +71,14 @@ def test_a_secret_arrives_as_a_file_and_a_changed_one_with_its_label_too(rig: Ri
         rig.engine.start(layer(rig, data, {"api": api}, subnet=subnet, secrets={"password": value}))
         (workload,) = rig.engine.workloads(data.tenant)
         assert rig.engine.execute(workload, ["cat", "/run/secrets/password"]) == (0, value)
+
+
+def test_a_program_is_run_once_in_a_container_of_its_own_where_the_component_stands_still(rig: Rig, data: LayerReference) -> None:
+    rendered = single(rig, data)
+    rig.engine.create(rendered)
+    assert rig.engine.run_once(rendered, "api", ["sh", "-c", "echo moved; exit 3"]) == (3, "moved\n")
+    rig.engine.start(rendered)
+    assert rig.engine.run_once(rendered, "api", ["echo", "again"]) == (0, "again\n")
+    assert [w.component for w in rig.engine.workloads(data.tenant)] == ["api"]
+    with pytest.raises(NotFound):
+        rig.engine.run_once(rendered, "web", ["true"])
