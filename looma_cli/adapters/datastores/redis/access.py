@@ -26,11 +26,12 @@ class Access:
     settings: Mapping[str, str]
 
     @contextmanager
-    def session(self, farewells: Sequence[str] = ()) -> Iterator[Session]:
-        """A connection, let in already. The farewells are commands sent when it ends, even because looma was killed.
+    def session(self, farewells: Sequence[str] = (), *, at: str = "") -> Iterator[Session]:
+        """A connection, let in already. The farewells are commands sent when it ends, even because looma was killed. ``at`` (host:port):
+        to another server that has the same account, from this one's container.
 
         Raises BackupFailed when the server does not let us in, with the first command."""
-        with self._connected(CONTROL, farewells) as program:
+        with self._connected(CONTROL, farewells, at) as program:
             try:
                 yield Session(program, self.workload.name)
             finally:
@@ -55,9 +56,9 @@ class Access:
         for mark in MARKS:
             self.engine.end_programs(self.workload, mark)
 
-    def _connected(self, mark: str, farewells: Sequence[str] = ()) -> AbstractContextManager[Program]:
+    def _connected(self, mark: str, farewells: Sequence[str] = (), at: str = "") -> AbstractContextManager[Program]:
         account = [self.settings.get(name, "") for name in ("password_file", "user")]
-        return self._tunnel(mark, ["connect", self.settings.get("port", "6379"), *account, *farewells])
+        return self._tunnel(mark, ["connect", at or f"127.0.0.1:{self.settings.get('port', '6379')}", *account, *farewells])
 
     def _tunnel(self, mark: str, arguments: Sequence[str]) -> AbstractContextManager[Program]:
         command = ["perl", "-e", _TUNNEL.read_text(encoding="utf-8"), *arguments]

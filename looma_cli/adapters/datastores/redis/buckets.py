@@ -19,6 +19,17 @@ def bounds_after(now: int) -> list[int]:
     return [now + (FIRST_MS << i) for i in range(BOUNDS)]
 
 
+# By replication id: a leader and its follower, of which moments are compared, must be divided at the same times.
+_begins: dict[str, int] = {}
+
+
+def begin_of_bounds(history: str, now: int, leads: bool) -> int:
+    """For a moment of a leader ``now``, for one of its follower what the leader's last one got in this process. In ms."""
+    if leads:
+        _begins[history] = now
+    return _begins.get(history, now)
+
+
 def bounds_like(like: Fingerprint, database: int) -> list[int]:
     """Those in the names of its parts."""
     texts = [part.name.removeprefix(f"database {database}") for part in like.parts if part.name.startswith(f"database {database} ")]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from looma_cli.adapters.datastores.redis.buckets import bounds_after, bounds_like, part_name, time_of
+from looma_cli.adapters.datastores.redis.buckets import begin_of_bounds, bounds_after, bounds_like, part_name, time_of
 from looma_cli.adapters.datastores.redis.session import Session, information
 from looma_cli.model.backup import Fingerprint, FingerprintPart
 
@@ -53,12 +53,23 @@ class Reader:
 
     def fingerprint(self, like: Fingerprint | None = None) -> Fingerprint:
         """Divided as ``like``, or with new bounds between the expiring keys."""
+        now = self._now()
+        return self._divided(lambda database: bounds_after(now) if like is None else bounds_like(like, database))
+
+    def fingerprint_of_moment(self) -> Fingerprint:
+        """Divided as that of the leader's moment, where this server is a follower."""
+        state = information(self._session, "replication")
+        begin = begin_of_bounds(state["master_replid"], self._now(), state["role"] == "master")
+        return self._divided(lambda database: bounds_after(begin))
+
+    def _now(self) -> int:
         seconds, microseconds = self._session.call("TIME")
-        now = int(seconds) * 1000 + int(microseconds) // 1000
+        return int(seconds) * 1000 + int(microseconds) // 1000
+
+    def _divided(self, bounds_of: Callable[[int], Sequence[int]]) -> Fingerprint:
         parts = self._functions()
         for database in self._databases():
-            bounds = bounds_after(now) if like is None else bounds_like(like, database)
-            parts += self._parts(database, bounds)
+            parts += self._parts(database, bounds_of(database))
         return Fingerprint(tuple(sorted(parts, key=lambda part: part.name)))
 
     def _databases(self) -> list[int]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
 from looma_cli.adapters.datastores.redis.access import Access
 from looma_cli.adapters.datastores.redis.dump import Dump
@@ -15,6 +16,7 @@ from looma_cli.model.backup import Fingerprint
 
 STREAM = "redis.rdb"
 PAUSE_MS = 10_000  # renewed while the fingerprint is computed; the server ends it by itself where nobody can
+RENEWAL_SECONDS = PAUSE_MS / 3000
 LIMIT_SECONDS = 60.0
 FORK_SECONDS = 3.0
 # Sent through a socket a dump never is a file; without a delay the fork comes with the request.
@@ -32,12 +34,32 @@ class RedisMoment:
         self._control = control
         self._dump = dump
         self._fingerprint = fingerprint
-        self._released = False
+        self._held = True
+        self._turn = threading.Condition()
 
     def release(self) -> None:
-        if not self._released:
-            self._control.call("CLIENT", "UNPAUSE")
-            self._released = True
+        with self._turn:
+            if self._held:
+                self._held = False
+                self._turn.notify()
+                self._control.call("CLIENT", "UNPAUSE")
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Writers wait until ``release``, however long that takes."""
+        keeper = threading.Thread(target=self._keep, daemon=True)
+        keeper.start()
+        try:
+            yield
+        finally:
+            with suppress(BackupFailed):  # a server that is gone holds nobody back
+                self.release()
+            keeper.join()
+
+    def _keep(self) -> None:
+        with self._turn, suppress(BackupFailed):  # whoever releases it finds out that the server is gone
+            while not self._turn.wait_for(lambda: not self._held, RENEWAL_SECONDS):
+                _renew(self._control)
 
     def fingerprint(self) -> Fingerprint:
         return self._fingerprint
@@ -49,7 +71,7 @@ class RedisMoment:
 
 
 @contextmanager
-def moment(access: Access) -> Iterator[RedisMoment]:
+def moment(access: Access, hold: bool = False) -> Iterator[RedisMoment]:
     """Raises BackupFailed when the server is busy with another save for a minute."""
     deadline = time.monotonic() + LIMIT_SECONDS
     with access.session(_farewells(access)) as control:
@@ -57,7 +79,8 @@ def moment(access: Access) -> Iterator[RedisMoment]:
             _wait_until_idle(control, deadline)
             with access.channel() as channel:
                 if now := _try(control, channel):
-                    yield now
+                    with now.held() if hold else nullcontext():
+                        yield now
                     return
             if time.monotonic() > deadline:
                 raise _busy()
@@ -89,7 +112,7 @@ def _try(control: Session, channel: Session) -> RedisMoment | None:
     changes = _pause(control)
     dump = _start_dump(control, channel)
     if dump is not None:
-        fingerprint = Reader(control, lambda: _renew(control)).fingerprint()
+        fingerprint = Reader(control, lambda: _renew(control)).fingerprint_of_moment()
         if _unchanged(control, dump, changes):
             return RedisMoment(control, dump, fingerprint)
     with suppress(BackupFailed):  # a server that is gone is found out by whoever asks next

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 from looma_cli.adapters.datastores.redis.access import Access
+from looma_cli.adapters.datastores.redis.persistence import wait_until_saved
 from looma_cli.adapters.datastores.redis.session import HINT, Session, information
 from looma_cli.errors import BackupFailed
 
 HOST = "127.0.0.1"
 REPORT_BYTES = 64 << 20
-SAVE_SECONDS = 600.0
 _FREE = ("NO", "ONE")
 
 
@@ -29,7 +29,7 @@ def restore(access: Access, chunks: Iterable[bytes], progress: Callable[[str], N
             progress("loading")
             _wait_until_loaded(control)
             control.call("REPLICAOF", *_FREE)
-        _wait_until_saved(control)
+        wait_until_saved(control)
 
 
 def free(access: Access) -> None:
@@ -80,18 +80,3 @@ def _wait_until_loaded(control: Session) -> None:
         if state in (b"connect", b"connecting"):
             raise BackupFailed("redis did not take the dump: it ended the transfer", "is its volume full? " + HINT)
         time.sleep(0.02)
-
-
-def _wait_until_saved(control: Session) -> None:
-    """With an append-only file, the loaded data is in it once it was written anew: only then a restart keeps it."""
-    deadline = time.monotonic() + SAVE_SECONDS
-    while time.monotonic() < deadline:
-        state = information(control, "persistence")
-        if state["aof_enabled"] == "0":
-            return
-        if state["aof_rewrite_in_progress"] == state["aof_rewrite_scheduled"] == "0":
-            if state["aof_last_bgrewrite_status"] == "ok":
-                return
-            raise BackupFailed("redis has loaded the dump, but could not write its append-only file", "is its volume full? " + HINT)
-        time.sleep(0.02)
-    raise BackupFailed(f"redis has not written its append-only file within {SAVE_SECONDS:.0f} seconds", HINT)

@@ -1,5 +1,5 @@
-# connect PORT PASSWORD_FILE USER FAREWELL...: standard input and output become a connection to the server of this container, let in
-#   already. When the input ends, however it ends, the farewells (commands) are sent before the connection closes.
+# connect HOST:PORT PASSWORD_FILE USER FAREWELL...: standard input and output become a connection to that server, let in already.
+#   When the input ends, however it ends, the farewells (commands) are sent before the connection closes.
 # listen: prints a port and a line feed; standard input and output become the first connection that comes to it.
 use strict;
 use warnings;
@@ -12,9 +12,11 @@ relay($peer);
 goodbye($peer, @ARGV) if @ARGV;
 
 sub connected {
-    my ($port, $password_file, $user) = @_;
+    my ($place, $password_file, $user) = @_;
+    my ($host, $port) = $place =~ /^(.*):(\d+)$/;
+    my $address = inet_aton($host) or die "no host $host\n";
     socket(my $server, PF_INET, SOCK_STREAM, 0) or die "no socket: $!\n";
-    connect($server, pack_sockaddr_in($port, INADDR_LOOPBACK)) or die "nothing answers at port $port: $!\n";
+    connect($server, pack_sockaddr_in($port, $address)) or die "nothing answers at port $port: $!\n";
     return $server unless length $password_file;
     open(my $file, '<', $password_file) or die "$password_file: $!\n";
     my $password = do { local $/; <$file> } // '';
