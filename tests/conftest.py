@@ -14,6 +14,8 @@ from looma_cli.errors import LoomaError
 from looma_cli.model.layer import LABEL_INSTALLATION
 from tests.engine_objects import TEST_LABEL, is_stale, owner_mark, remove_objects
 
+ENGINE_SECONDS = 240  # for one answer: an engine that has no processor to itself takes half a minute to kill a container
+
 # A shell's background job starts with Ctrl-C ignored, and so would every program that these tests start and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -22,7 +24,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 @pytest.fixture(scope="session")
 def engine_required() -> Iterator[EngineApi]:
     """The engine's API. Fails, never skips, when none answers; objects of this and of killed test runs are removed."""
-    api = EngineApi(resolve(None, os.environ), os.environ, timeout_seconds=30)
+    api = EngineApi(resolve(None, os.environ), os.environ, timeout_seconds=ENGINE_SECONDS)
     if reason := _why_unusable(api):
         pytest.fail(f"this test needs a container engine, which `make test` sets up: {reason}", pytrace=False)
     remove_objects(api, TEST_LABEL, is_stale)
@@ -54,9 +56,21 @@ def remove_installation(engine_required: EngineApi) -> Iterator[Callable[[str], 
         remove_objects(engine_required, LABEL_INSTALLATION, installation.__eq__)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test over the real engine is tried once more when it fails, and the summary counts it as rerun: a loaded machine must not
-    decide. One that fails twice has failed; what needs no engine gets no second try."""
+    """A test over the real engine is tried twice more when it fails, and the summary counts each rerun: a loaded machine must not
+    decide. One that fails thrice has failed; what needs no engine gets no second try.
+
+    For several processes at once (``-n 2 --dist loadgroup --no-loadscope-reorder``, as `make test` does): a module stays in one of
+    them, for it shares servers. All that make tenants stay together, since they want the same ports; they are the longest, and so
+    they are first.
+    """
     for item in items:
         if item.get_closest_marker("engine"):
-            item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=2))
+            item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=3))
+        item.add_marker(pytest.mark.xdist_group("tenants" if _makes_tenants(item) else item.location[0]))
+    items.sort(key=_makes_tenants, reverse=True)
+
+
+def _makes_tenants(item: pytest.Item) -> bool:
+    return "clean_engine" in getattr(item, "fixturenames", ())

@@ -54,7 +54,7 @@ class Machine:
         self.health = FakeHealth()
         self.health.decide = self._answer
         self.stores = FakeStores(self.daemon)
-        self.places = FakePlaces()
+        self.places = FakePlaces(home)
         self.scheduler = FakeScheduler()
 
     def _installation(self) -> str:

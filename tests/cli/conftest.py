@@ -99,6 +99,7 @@ def _twin(machine: Machine, home: Path) -> Machine:
     shutil.copytree(machine.home, home)
     twin = copy.deepcopy(machine, {id(machine.clock): FakeClock(machine.clock.now())})
     twin.home = home
+    twin.places = machine.places.copy(home)
     twin.environment["LOOMA_HOME"] = str(home)
     return twin
 

@@ -226,7 +226,7 @@ class Mortal(Machine):
         other.edge.volume = copy.deepcopy(self.edge.volume)
         other.edge.specification = self.edge.specification
         other.stores = self.stores.on(daemon)
-        other.places = self.places.copy()
+        other.places = self.places.copy(home)
         other._processes = self._processes
         return other
 

@@ -56,29 +56,34 @@ class FakePlace:
 
 
 class FakePlaces:
-    """All repositories there are, by location. One that was copied into a folder of the disk is in a file there too, so that it can be
-    carried away; what a folder has counts where nothing is known of it."""
+    """All repositories there are, by location. One that was copied to a place below ``disk`` is in a file there too, so that it can be
+    carried away, and is read from there where nothing is known of it. All others are in memory alone, whatever they are called."""
 
-    def __init__(self) -> None:
+    def __init__(self, disk: Path | None = None) -> None:
+        self._disk = disk
         self._places: dict[str, FakePlace] = {}
 
     def __getitem__(self, location: str) -> FakePlace:
         if location not in self._places:
             file = Path(location) / "config"
-            self._places[location] = FakePlace(**pickle.loads(file.read_bytes())) if file.is_file() else FakePlace()
+            kept = self._on_disk(location) and file.is_file()
+            self._places[location] = FakePlace(**pickle.loads(file.read_bytes())) if kept else FakePlace()
         return self._places[location]
 
+    def _on_disk(self, location: str) -> bool:
+        return self._disk is not None and Path(location).is_relative_to(self._disk)
+
     def keep_in_folder(self, location: str) -> None:
-        if Path(location).parent.is_dir():
+        if self._on_disk(location):
             place = self[location]
             Path(location).mkdir(exist_ok=True)
             (Path(location) / "config").write_bytes(
                 pickle.dumps({"passphrase": place.passphrase, "stored": place.stored, "pieces": place.pieces})
             )
 
-    def copy(self) -> FakePlaces:
-        """The same repositories once more."""
-        other = FakePlaces()
+    def copy(self, disk: Path) -> FakePlaces:
+        """The same repositories once more, for the same machine once more."""
+        other = FakePlaces(disk)
         for location, place in self._places.items():
             stored, pieces = dict(place.stored), set(place.pieces)
             other._places[location] = replace(place, stored=stored, pieces=pieces, changing=threading.Lock())

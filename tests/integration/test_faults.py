@@ -17,7 +17,7 @@ import pytest
 
 from looma_cli.adapters.engine import EngineApi
 from tests.engine_objects import TEST_LABEL, owner_mark
-from tests.integration.homes import LITE, Home, finish_all, new_tenant, wait_until
+from tests.integration.homes import LITE, Home, finish_all, is_free, new_tenant, wait_until
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -29,9 +29,12 @@ CANONICAL = {"user-service": 8001, "redis": 6380}
 def taken(port: int) -> Iterator[None]:
     """A foreign process listens there: this one, or whoever had the port already."""
     with socket.socket() as foreign:
-        with suppress(OSError):
+        foreign.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of a moment ago keep it for a minute otherwise
+        try:
             foreign.bind(("127.0.0.1", port))
             foreign.listen()
+        except OSError:
+            assert not is_free(port), f"nobody listens on {port}, and yet it cannot be taken"
         yield
 
 

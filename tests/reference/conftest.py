@@ -14,7 +14,7 @@ from .service import Service  # noqa: E402
 
 
 @pytest.fixture(scope="session")
-def datastores() -> Iterator[Datastores]:
+def datastores(engine_required: object) -> Iterator[Datastores]:
     with Datastores() as stores:
         yield stores
 

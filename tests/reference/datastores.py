@@ -12,10 +12,13 @@ import pymysql
 import redis
 from docker.models.containers import Container
 
+from tests.engine_objects import TEST_LABEL, owner_mark
+
 from .service import free_port
 
-LABEL = {"looma.test": "reference"}
-NETWORK = "looma-test-reference"
+LABEL = {TEST_LABEL: owner_mark()}
+NETWORK = f"looma-test-reference-{owner_mark()}"
+START_SECONDS = 90
 
 
 class Datastores:
@@ -28,14 +31,20 @@ class Datastores:
 
     def __enter__(self) -> Self:
         self.engine = docker.from_env()
-        self._remove()
         self.engine.networks.create(NETWORK, labels=LABEL)
+        try:
+            self._start_all()
+        except BaseException:
+            self._remove()
+            raise
+        return self
+
+    def _start_all(self) -> None:
         self._start("mysql", "looma/mysql:10.11", 3306, environment=self._accounts("MYSQL"))
         self._start("postgresql", "looma/postgresql:15-pgvector", 5432, environment=self._postgresql_accounts())
         self._start("redis", "looma/redis:7.0", 6379, command=["redis-server", "--requirepass", self.password])
         for name in self.containers:
             self.wait(name)
-        return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._remove()
@@ -79,7 +88,7 @@ class Datastores:
         """No record is left."""
         self._each((), "DELETE FROM looma_records")
 
-    def wait(self, name: str, seconds: float = 20) -> None:
+    def wait(self, name: str, seconds: float = START_SECONDS) -> None:
         """Until the server takes this user's connections through TCP."""
         probes = {
             "mysql": lambda: self.mysql("SELECT 1"),
@@ -103,7 +112,7 @@ class Datastores:
         return {"POSTGRES_USER": "looma", "POSTGRES_PASSWORD": self.password, "POSTGRES_DB": "looma"}
 
     def _start(self, name: str, image: str, port: int, **settings: Any) -> None:
-        self.containers[name] = self.engine.containers.run(
+        self.containers[name] = self.engine.containers.create(
             image,
             name=f"{NETWORK}-{name}",
             hostname=name,
@@ -111,9 +120,9 @@ class Datastores:
             network=NETWORK,
             networking_config={NETWORK: self.engine.api.create_endpoint_config(aliases=[name])},
             ports={f"{port}/tcp": ("127.0.0.1", self.ports[name])},
-            detach=True,
             **settings,
         )
+        self.containers[name].start()
 
     def _each(self, names: tuple[str, ...], statement: str) -> None:
         deeds = {
@@ -125,12 +134,9 @@ class Datastores:
             deeds[name]()
 
     def _remove(self) -> None:
-        """Whatever carries the label: of this run, and of an earlier one that was cut off."""
-        marked = {"label": f"looma.test={LABEL['looma.test']}"}
-        for container in self.engine.containers.list(all=True, filters=marked):
+        for container in self.containers.values():
             container.remove(force=True, v=True)
-        for network in self.engine.networks.list(filters=marked):
-            network.remove()
+        self.engine.networks.get(NETWORK).remove()
 
 
 def first(row: tuple | None) -> str:

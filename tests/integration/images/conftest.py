@@ -18,12 +18,9 @@ def image_builder() -> ImageBuilder:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _image_set(engine_required: object, image_builder: ImageBuilder) -> Iterator[None]:
-    """The whole set, built where it is missing or has changed; no container of these tests before and after."""
+def _image_set(engine_required: object, image_builder: ImageBuilder) -> None:
+    """The whole set, built where it is missing or has changed."""
     image_builder.build(None, lambda *_: None)
-    Containers().remove_all()
-    yield
-    Containers().remove_all()
 
 
 @pytest.fixture

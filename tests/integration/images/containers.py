@@ -13,13 +13,15 @@ from docker.errors import NotFound
 from docker.models.containers import Container
 from docker.models.volumes import Volume
 
-LABELS = {"looma.test": "images"}
+from tests.engine_objects import TEST_LABEL, owner_mark
+
+LABELS = {TEST_LABEL: owner_mark()}
 MEBIBYTE = 1024 * 1024
 SECRETS = "/run/looma/secrets"
 
 
 class Containers:
-    """What one test (or one module) starts; its own go away with ``remove``, everyone's with ``remove_all``."""
+    """What one test (or one module) starts, and what goes away with ``remove``; by its label what a killed test run has left is told."""
 
     def __init__(self) -> None:
         self.engine = docker.from_env()
@@ -33,13 +35,6 @@ class Containers:
         for volume in self._volumes:
             volume.remove(force=True)
         self.engine.close()
-
-    def remove_all(self) -> None:
-        """Also what a killed test run has left."""
-        mark = {"label": "looma.test=images"}
-        self._containers = self.engine.containers.list(all=True, filters=mark)
-        self._volumes = self.engine.volumes.list(filters=mark)
-        self.remove()
 
     def volume(self) -> Volume:
         self._volumes.append(self.engine.volumes.create(labels=LABELS))
