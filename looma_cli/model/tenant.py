@@ -60,12 +60,14 @@ class Subnet:
 
 @dataclass(frozen=True, slots=True)
 class KeptLayer:
-    """A layer that its tenant has left, stopped and kept for the way back until ``keep_until``."""
+    """A layer that its tenant has left, stopped and kept for the way back until ``keep_until``. ``record`` has the fields of the tenant's
+    record from when the layer was its own (edition, release, …), as far as they changed with it."""
 
     reference: LayerReference
     host: str
     keep_until: datetime
     reason: str
+    record: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +119,10 @@ class Tenant:
         host = f"[{self.address}]" if ":" in self.address else self.address
         return f"http://{host}:{self.public_port}"
 
-    def at(self, layers: Sequence[Sequence[Any]]) -> Tenant:
-        """The tenant as it will be with these layers, ``[[layer, generation], …]``."""
+    def at(self, layers: Sequence[Sequence[Any]], changes: Mapping[str, Any] | None = None) -> Tenant:
+        """The tenant as it will be with these layers, ``[[layer, generation], …]``, and other plain fields of its record."""
         generations = {f"{layer}_generation": generation for layer, generation in layers}
-        return replace(self, **generations)
+        return replace(self, **generations, **(changes or {}))
 
     def layer(self, layer: str) -> LayerReference:
         """The current generation of that layer."""

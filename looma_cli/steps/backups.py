@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -16,7 +17,18 @@ from looma_cli.model.world import World
 from looma_cli.steps.base import Progress, StateStep, WorldStep
 from looma_cli.steps.datastores import containers_of, stored_components
 from looma_cli.steps.saving import Saving
-from looma_cli.steps.sets import MANIFEST, MANIFEST_FILE, is_complete, manifest_bytes, read_manifest, read_set, remembered, set_snapshots
+from looma_cli.steps.sets import (
+    MANIFEST,
+    MANIFEST_FILE,
+    is_complete,
+    look,
+    manifest_bytes,
+    read_manifest,
+    read_set,
+    remembered,
+    seen_snapshots,
+    set_snapshots,
+)
 
 
 @dataclass(frozen=True)
@@ -26,6 +38,7 @@ class EnsureRepository(WorldStep):
     name = "ensure-repository"
     tenant: str
     location: str
+    backup: str = ""  # the set that is to be made; whatever an earlier try left of it is seen at the same time
 
     def title(self) -> str:
         return "Have the backup repository"
@@ -33,10 +46,12 @@ class EnsureRepository(WorldStep):
     def do(self, world: World, progress: Progress) -> str:
         made = world.backup_vault.ensure()
         repository = world.repository(self.location)
-        if repository.exists():
+        try:
             repository.unlock()
+            look(repository, self.backup)
             return ""
-        repository.create()
+        except NotFound:
+            repository.create()
         return f"made {self.location}" + (", and a passphrase: keep a copy of it elsewhere" if made else "")
 
 
@@ -61,13 +76,12 @@ class BackupStores(WorldStep):
 
     def do(self, world: World, progress: Progress) -> str:
         repository = world.repository(self.location)
-        snapshots = set_snapshots(repository, self.backup)
+        snapshots = seen_snapshots(repository, self.backup)
         if any(snapshot.tags.get("part") == MANIFEST for snapshot in snapshots):
             return "complete already"
         self._forget(repository, snapshots)
         stores = self._stores(world)
-        for store in stores.values():
-            store.abandon()
+        _abandon_all(stores.values())
         at, tags = world.clock.now(), self._tags(world)
         saving = Saving(repository, tags, at, allow_partial=self.allow_partial, progress=progress)
         saving.failed.update(self._absent(world, stores))
@@ -146,7 +160,15 @@ class BackupStores(WorldStep):
         files = {name: world.files.read(self.tenant, name) or "" for name in world.files.names(self.tenant)}
         images = sorted({workload.image for workload in world.engine(self.host).workloads(self.tenant)})
         sealed_again = {name: world.backup_vault.seal(text) for name, text in secrets.items()}
-        return BackupManifest(backup, record, files, tuple(images), sealed_again, f"looma {__version__}")
+        short = {stream.name: saving.short[stream.name] for stream in streams if not stream.snapshot}
+        return BackupManifest(backup, record, files, tuple(images), sealed_again, f"looma {__version__}", short=short)
+
+
+def _abandon_all(stores: Collection[Datastore]) -> None:
+    """Side by side: each looks through the processes in its container. Raises the first's error."""
+    with ThreadPoolExecutor(max(1, len(stores))) as pool:
+        for done in [pool.submit(store.abandon) for store in stores]:
+            done.result()
 
 
 CERTIFICATE_KEY = "looma.certificate.key"  # no component's secret can be called so

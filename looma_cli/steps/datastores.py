@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from looma_cli.errors import BackupFailed, NotFound, Unhealthy
 from looma_cli.model.edition import Component
@@ -17,11 +17,11 @@ from looma_cli.steps.waiting import POLL_SECONDS, refuse_ended
 KEPT_DIFFERENCES = 5
 
 
-def stored_components(world: World, tenant_name: str) -> list[Component]:
-    """The components of the tenant's profile whose data a backup holds, in manifest order."""
+def stored_components(world: World, tenant_name: str, edition: str = "") -> list[Component]:
+    """The components of the tenant's profile whose data a backup holds, in manifest order; of its edition, or of another."""
     with world.store.read() as state:
         tenant = state.tenant(tenant_name)
-    present = world.catalog.edition(tenant.edition).of_profile(tenant.profile)
+    present = world.catalog.edition(edition or tenant.edition).of_profile(tenant.profile)
     return [one for one in present if one.layer == "data" and one.backup.get("driver", "none") != "none"]
 
 
@@ -30,9 +30,9 @@ def containers_of(world: World, reference: LayerReference, host: str) -> dict[st
     return {w.component: w for w in world.engine(host).workloads(reference.tenant) if w.reference == reference}
 
 
-def open_store(world: World, reference: LayerReference, host: str, name: str) -> Datastore:
-    """One datastore of a layer. Raises NotFound when it has no container."""
-    component = next((one for one in stored_components(world, reference.tenant) if one.name == name), None)
+def open_store(world: World, reference: LayerReference, host: str, name: str, edition: str = "") -> Datastore:
+    """One datastore of a layer, of the tenant's edition or of another. Raises NotFound when it has no container."""
+    component = next((one for one in stored_components(world, reference.tenant, edition) if one.name == name), None)
     workload = containers_of(world, reference, host).get(name)
     if component is None or workload is None:
         raise NotFound(f"{reference.project} has no datastore {name}", f"looma tenant show {reference.tenant} lists what it has")
@@ -46,6 +46,7 @@ class StoreStep(WorldStep):
     tenant: str
     generation: int
     host: str
+    edition: str = field(default="", kw_only=True)  # where the layer is not of the record's
 
     @property
     def reference(self) -> LayerReference:
@@ -66,7 +67,7 @@ class AwaitStores(StoreStep):
         deadline = world.clock.now().timestamp() + world.health_timeout
         waiting = list(self.stores)
         while True:
-            waiting = [name for name in waiting if not open_store(world, self.reference, self.host, name).ready()]
+            waiting = [name for name in waiting if not open_store(world, self.reference, self.host, name, self.edition).ready()]
             progress(f"{len(self.stores) - len(waiting)} of {len(self.stores)} answer")
             if not waiting:
                 return ""
@@ -91,11 +92,11 @@ class RestoreStore(StoreStep):
 
     def do(self, world: World, progress: Progress) -> str:
         repository = world.repository(self.location)
-        saved = read_set(repository, self.backup).store(self.store)
-        store = open_store(world, self.reference, self.host, self.store)
+        manifest = read_set(repository, self.backup)
+        store = open_store(world, self.reference, self.host, self.store, self.edition)
         store.abandon()
-        store.restore(stream_readers(repository, self.backup, saved), progress)
-        return f"{saved.fingerprint.rows} rows"
+        store.restore(stream_readers(repository, manifest, self.store), progress)
+        return f"{manifest.store(self.store).fingerprint.rows} rows"
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class CompareStore(StoreStep):
 
     def do(self, world: World, progress: Progress) -> str:
         wanted = read_set(world.repository(self.location), self.backup).store(self.store).fingerprint
-        found = open_store(world, self.reference, self.host, self.store).fingerprint(wanted)
+        found = open_store(world, self.reference, self.host, self.store, self.edition).fingerprint(wanted)
         different = wanted.differences(found, world.clock.now())
         if different:
             more = f" (and {len(different) - KEPT_DIFFERENCES} more)" if len(different) > KEPT_DIFFERENCES else ""

@@ -86,6 +86,7 @@ class KeepLayers(StateStep):
     layers: list[list[Any]]
     seconds: float
     reason: str
+    record: Mapping[str, Any] = field(default_factory=dict)
 
     def title(self) -> str:
         return "Keep the old layers for the way back"
@@ -93,7 +94,7 @@ class KeepLayers(StateStep):
     def do(self, world: World, state: State) -> str:
         until = world.clock.now() + timedelta(seconds=self.seconds)
         for layer, generation in self.layers:
-            state.keep_layer(KeptLayer(LayerReference(self.tenant, layer, generation), self.host, until, self.reason))
+            state.keep_layer(KeptLayer(LayerReference(self.tenant, layer, generation), self.host, until, self.reason, self.record))
         return f"until {until:%Y-%m-%d %H:%M} UTC"
 
 
@@ -150,6 +151,25 @@ class AdoptSecrets(StateStep):
         fresh = {name: world.vault.seal(world.vault.generate()) for name in self.names if name not in self.sealed}
         state.save_secrets(self.tenant, {**fresh, **self.sealed})
         return ""
+
+
+@dataclass(frozen=True)
+class EnsureSecrets(StateStep):
+    """Secrets that a tenant's new components need and that it has not; they stay on an undo."""
+
+    name = "ensure-secrets"
+    tenant: str
+    names: list[str]
+
+    def title(self) -> str:
+        return f"Have {counted(self.names, 'secret')}"
+
+    def do(self, world: World, state: State) -> str:
+        known = state.secrets(self.tenant)
+        fresh = {name: world.vault.seal(world.vault.generate()) for name in self.names if name not in known}
+        if fresh:
+            state.save_secrets(self.tenant, fresh)
+        return f"{len(fresh)} new" if fresh else ""
 
 
 @dataclass(frozen=True)

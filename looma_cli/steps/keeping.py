@@ -62,7 +62,8 @@ class CopyBackups(WorldStep):
     def _refuse_incomplete(self, world: World, sets: Mapping[str, Sequence[RepositorySnapshot]]) -> None:
         """Raises RepositoryDamaged for a set that has lost a part since it was made."""
         with world.store.read() as state:
-            streams = {id: [stream.name for store in state.backup(id).datastores for stream in store.streams] for id in sets}
+            stores = {id: state.backup(id).datastores for id in sets}
+        streams = {id: [one.name for store in found for one in store.streams if one.snapshot] for id, found in stores.items()}
         for id, snapshots in sets.items():
             lost = {*streams[id], MANIFEST_FILE} - {snapshot.name for snapshot in snapshots}
             if lost:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from looma_cli.errors import ImageUnavailable, RenderFailed
@@ -67,13 +68,14 @@ class RenderStack(WorldStep):
     new: bool
     start_interval: bool = True
     components: list[str] | None = None  # only these, unpublished: a scratch stack
+    changes: Mapping[str, Any] = field(default_factory=dict)  # of the record, which it has not got yet
 
     def title(self) -> str:
         return "Render the stack"
 
     def do(self, world: World, progress: Progress) -> str:
         with world.store.read() as state:
-            tenant = state.tenant(self.tenant).at(self.layers)
+            tenant = state.tenant(self.tenant).at(self.layers, self.changes)
             request = render_request(world, state, tenant, "", 0, self.start_interval)
         only = None if self.components is None else tuple(self.components)
         requests = [replace(request, layer=layer, generation=generation, components=only) for layer, generation in self.layers]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,11 +77,16 @@ class ReleaseEdge(WorldStep):
 
 
 def apply_route(
-    world: World, tenant_name: str, host: str, mode: str | None = None, layers: Sequence[Sequence[Any]] = ()
+    world: World,
+    tenant_name: str,
+    host: str,
+    mode: str | None = None,
+    layers: Sequence[Sequence[Any]] = (),
+    changes: Mapping[str, Any] | None = None,
 ) -> None:
-    """Give the edge the tenant's route as its record says."""
+    """Give the edge the tenant's route as its record says, but for its ``layers`` and other ``changes``."""
     with world.store.read() as state:
-        tenant = state.tenant(tenant_name).at(layers)
+        tenant = state.tenant(tenant_name).at(layers, changes)
     key = world.vault.open(tenant.certificate.sealed_key) if tenant.certificate else None
     route = route_of(tenant, world.catalog.edition(tenant.edition), mode or mode_of(tenant.status), key)
     world.edge(host).apply(route)
@@ -97,6 +102,7 @@ class ApplyRoute(WorldStep):
     mode: str = "serving"
     new: bool = True
     layers: list[list[Any]] = field(default_factory=list)  # where they are not the record's: [[layer, generation], …]
+    changes: Mapping[str, Any] = field(default_factory=dict)  # of the record, which it has not got yet
 
     def title(self) -> str:
         return "Route the tenant"
@@ -104,7 +110,7 @@ class ApplyRoute(WorldStep):
     def do(self, world: World, progress: Progress) -> str:
         if self.mode == "stopped" and not world.edge(self.host).running():
             return "no edge"  # a start applies it
-        apply_route(world, self.tenant, self.host, self.mode, self.layers)
+        apply_route(world, self.tenant, self.host, self.mode, self.layers, self.changes)
         return ""
 
     def undo(self, world: World, progress: Progress) -> str:

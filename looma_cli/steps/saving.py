@@ -7,11 +7,13 @@ all: programs in the containers are killed, restic with them, and nothing is rec
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 from threading import Event
 
 from looma_cli.errors import BackupFailed, LoomaError, Unreachable
@@ -21,10 +23,12 @@ from looma_cli.steps.base import Progress
 
 REPORT_SECONDS = 0.3
 COLD = "volume"  # the driver that stops its component
+SHORT_BYTES = 64 << 10  # of one store's streams that go into the manifest: a save of their own would cost a start of restic each
 
 
 class Saving:
-    """One run. ``tags`` go with every snapshot; ``failed`` says afterwards which stores are missing and why (``allow_partial``)."""
+    """One run. ``tags`` go with every snapshot; ``failed`` says afterwards which stores are missing and why (``allow_partial``),
+    ``short`` has the streams that are to go into the manifest (name -> base64)."""
 
     def __init__(self, repository: Repository, tags: Mapping[str, str], at: datetime, *, allow_partial: bool, progress: Progress) -> None:
         self._repository = repository
@@ -35,6 +39,7 @@ class Saving:
         self._stopped = Event()
         self._sizes: dict[str, int] = {}
         self.failed: dict[str, LoomaError] = {}
+        self.short: dict[str, str] = {}
 
     def run(self, stores: Mapping[str, Datastore]) -> tuple[StoreBackup, ...]:
         """In the order of ``stores``. Raises the first store's error, unless partial sets are allowed and another store was saved."""
@@ -65,12 +70,13 @@ class Saving:
         self.failed[name] = error
 
     def _save_all(self, stores: Mapping[str, Datastore], moments: Mapping[str, Moment]) -> dict[str, StoreBackup]:
-        with ThreadPoolExecutor(max(1, 2 * len(moments))) as pool:
+        with ThreadPoolExecutor(max(1, 3 * len(moments))) as pool:
             dumps = {name: pool.submit(self._dump, name, moment) for name, moment in moments.items()}
             prints = {name: pool.submit(moment.fingerprint) for name, moment in moments.items()}
+            probes = {name: pool.submit(stores[name].probe) for name in moments}
             try:
-                self._follow([*dumps.values(), *prints.values()])
-                return self._collected(stores, moments, dumps, prints)
+                self._follow([*dumps.values(), *prints.values(), *probes.values()])
+                return self._collected(stores, moments, dumps, prints, probes)
             except BaseException:
                 self._stop(stores)
                 raise
@@ -81,11 +87,12 @@ class Saving:
         moments: Mapping[str, Moment],
         dumps: Mapping[str, Future[tuple[SavedStream, ...]]],
         prints: Mapping[str, Future[Fingerprint]],
+        probes: Mapping[str, Future[StoreInformation]],
     ) -> dict[str, StoreBackup]:
         saved = {}
         for name, store in stores.items():
             try:
-                streams, fingerprint, information = dumps[name].result(), prints[name].result(), store.probe()
+                streams, fingerprint, information = dumps[name].result(), prints[name].result(), probes[name].result()
             except LoomaError as error:
                 self._refuse(name, error)
                 continue
@@ -93,15 +100,25 @@ class Saving:
         return saved
 
     def _dump(self, name: str, moment: Moment) -> tuple[SavedStream, ...]:
-        saved = []
+        saved: list[SavedStream] = []
         for index, stream in enumerate(moment.streams):
+            room = SHORT_BYTES - sum(one.size_bytes for one in saved if not one.snapshot)
             try:
                 with moment.dump(stream) as chunks:
-                    one = self._repository.save(f"{name}-{index}", {**self._tags, "part": name}, self._counted(name, chunks), self.at)
+                    one = self._save(name, f"{name}-{index}", self._counted(name, chunks), room)
             except BackupFailed as error:
                 raise type(error)(f"{name}, {stream}: {error.message}", error.hint) from error
             saved.append(replace(one, stream=stream))
         return tuple(saved)
+
+    def _save(self, store: str, name: str, chunks: Iterator[bytes], room: int) -> SavedStream:
+        """In the manifest where there is room for it. An empty stream goes to the repository, which refuses it."""
+        begin, whole = _begun(chunks, room)
+        if not whole or not any(begin):
+            return self._repository.save(name, {**self._tags, "part": store}, chain(begin, chunks), self.at)
+        text = b"".join(begin)
+        self.short[name] = b64encode(text).decode()
+        return SavedStream(name, "", len(text), 0)
 
     def _counted(self, name: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
         for chunk in chunks:
@@ -126,6 +143,17 @@ class Saving:
         for store in stores.values():
             with suppress(LoomaError):
                 store.abandon()
+
+
+def _begun(chunks: Iterable[bytes], room: int) -> tuple[list[bytes], bool]:
+    """The chunks up to the first that does not fit, and whether these are all."""
+    begin: list[bytes] = []
+    for chunk in chunks:
+        begin.append(chunk)
+        room -= len(chunk)
+        if room < 0:
+            return begin, False
+    return begin, True
 
 
 def _store_backup(

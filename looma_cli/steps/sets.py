@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from base64 import b64decode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from looma_cli.errors import BackupTooNew, NotFound, RepositoryDamaged
-from looma_cli.model.backup import BACKUP_FORMAT, BackupManifest, RepositorySnapshot, StoreBackup, decode_backup
+from looma_cli.model.backup import BACKUP_FORMAT, BackupManifest, RepositorySnapshot, SavedStream, decode_backup
 from looma_cli.model.codec import encode
 from looma_cli.model.protocols import Chunks, Repository
 
@@ -17,11 +19,23 @@ MANIFEST = "manifest"
 MANIFEST_FILE = "manifest.json"
 # A manifest never changes, and reading one costs two starts of restic: each is read once as long as the repository is open.
 _READ: WeakKeyDictionary[Repository, dict[str, BackupManifest]] = WeakKeyDictionary()
+_SEEN: WeakKeyDictionary[Repository, dict[str, list[RepositorySnapshot]]] = WeakKeyDictionary()
 
 
 def set_snapshots(repository: Repository, id: str) -> list[RepositorySnapshot]:
     """All snapshots of a set, its manifest's last; also those of one that was cut short."""
     return sorted(repository.snapshots({"set": id}), key=lambda snapshot: snapshot.tags.get("part") == MANIFEST)
+
+
+def look(repository: Repository, id: str) -> None:
+    """Open the repository, and remember what it has of a set that is about to be made: a second look would cost another start of restic."""
+    _SEEN.setdefault(repository, {})[id] = set_snapshots(repository, id)
+
+
+def seen_snapshots(repository: Repository, id: str) -> list[RepositorySnapshot]:
+    """``set_snapshots``, as ``look`` saw them just before; once, since from then on there may be more."""
+    seen = _SEEN.get(repository, {}).pop(id, None)
+    return set_snapshots(repository, id) if seen is None else seen
 
 
 def is_complete(repository: Repository, id: str) -> bool:
@@ -60,24 +74,33 @@ def read_manifest(repository: Repository, snapshot: RepositorySnapshot) -> Backu
         )
     backup = replace(decode_backup(document["backup"]), location=repository.location)
     known = {name: document[name] for name in ("tenant", "files", "secrets", "written_by", "format")}
-    return BackupManifest(backup=backup, images=tuple(document["images"]), **known)
+    return BackupManifest(backup=backup, images=tuple(document["images"]), short=document.get("short", {}), **known)
 
 
 def manifest_bytes(manifest: BackupManifest) -> bytes:
     return json.dumps(encode(manifest), ensure_ascii=False, indent=1, sort_keys=True).encode()
 
 
-def stream_readers(repository: Repository, id: str, saved: StoreBackup) -> dict[str, Callable[[], Chunks]]:
+def stream_readers(repository: Repository, manifest: BackupManifest, store: str) -> dict[str, Callable[[], Chunks]]:
     """The driver's streams by name, each opened on demand. Raises RepositoryDamaged for one that is not there.
 
     A stream is found by its set and its name: in a copy of the repository its snapshot has another id than the manifest says.
     """
-    there = {snapshot.name: snapshot.id for snapshot in repository.snapshots({"set": id, "part": saved.name})}
+    id, streams = manifest.backup.id, manifest.store(store).streams
+    own = any(stream.snapshot for stream in streams)
+    there = {snapshot.name: snapshot.id for snapshot in repository.snapshots({"set": id, "part": store})} if own else {}
 
-    def reader(name: str) -> Callable[[], Any]:
-        return lambda: repository.open(there[name], name)
+    def reader(stream: SavedStream) -> Callable[[], Any]:
+        if not stream.snapshot:
+            return lambda: _from_manifest(manifest.short[stream.name])
+        return lambda: repository.open(there[stream.name], stream.name)
 
-    for stream in saved.streams:
-        if stream.name not in there:
+    for stream in streams:
+        if stream.name not in (there if stream.snapshot else manifest.short):
             raise RepositoryDamaged(f"backup {id} has lost {stream.name}", "restore from a copy, or an older backup")
-    return {stream.stream: reader(stream.name) for stream in saved.streams}
+    return {stream.stream: reader(stream) for stream in streams}
+
+
+@contextmanager
+def _from_manifest(text: str) -> Iterator[Iterator[bytes]]:
+    yield iter([b64decode(text)])

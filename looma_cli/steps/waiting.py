@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from looma_cli.errors import LoomaError, Unhealthy
 from looma_cli.model.layer import Workload
@@ -25,12 +26,23 @@ class AwaitHealthy(WorldStep):
     layer: str
     host: str
     generation: int | None = None  # of a layer beside the tenant's own
+    changes: Mapping[str, Any] = field(default_factory=dict)  # of the record, which it has not got yet
+    seconds: float | None = None  # instead of the settings' time-out: somebody is kept waiting
+    tolerant: bool = False  # what cannot be healthy yet is looked at again later
 
     def title(self) -> str:
         return f"Wait until the {self.layer} layer is healthy"
 
     def do(self, world: World, progress: Progress) -> str:
-        return f"{wait_until_healthy(world, self.tenant, self.layer, self.host, progress, self.generation)} healthy"
+        try:
+            count = wait_until_healthy(
+                world, self.tenant, self.layer, self.host, progress, self.generation, changes=self.changes, seconds=self.seconds
+            )
+        except Unhealthy as error:
+            if self.tolerant:
+                return f"not yet: {error.message}"
+            raise
+        return f"{count} healthy"
 
 
 def settle(world: World, tenant: str, layer: str, host: str, progress: Progress) -> str:
@@ -43,15 +55,24 @@ def settle(world: World, tenant: str, layer: str, host: str, progress: Progress)
 
 
 def wait_until_healthy(
-    world: World, tenant_name: str, layer: str, host: str, progress: Progress, generation: int | None = None
+    world: World,
+    tenant_name: str,
+    layer: str,
+    host: str,
+    progress: Progress,
+    generation: int | None = None,
+    *,
+    changes: Mapping[str, Any] | None = None,
+    seconds: float | None = None,
 ) -> int:
     """Number of components once all answer. Raises Unhealthy after ``health_timeout``, or at once where waiting cannot help."""
     with world.store.read() as state:
         tenant = state.tenant(tenant_name)
-    tenant = tenant if generation is None else tenant.at([[layer, generation]])
+    tenant = tenant.at([] if generation is None else [[layer, generation]], changes)
+    limit = world.health_timeout if seconds is None else seconds
     engine, edition = world.engine(host), world.catalog.edition(tenant.edition)
     targets = probe_targets(tenant, edition, world.access(host).reachable, layer)
-    deadline = world.clock.now().timestamp() + world.health_timeout
+    deadline = world.clock.now().timestamp() + limit
     waiting = {target.component for target in targets}
     while True:
         results = world.health.probe([target for target in targets if target.component in waiting])
@@ -63,7 +84,8 @@ def wait_until_healthy(
         refuse_ended(engine.logs, workloads)
         if world.clock.now().timestamp() > deadline:
             details = "; ".join(f"{result.component}: {result.detail}" for result in results if not result.healthy)
-            raise Unhealthy(f"not healthy after {world.health_timeout:.0f} s: {details}", f"looma tenant logs {tenant_name}")
+            log = [line for workload in workloads[:1] for line in _last_words(engine.logs, workload)]
+            raise Unhealthy(f"not healthy after {limit:.0f} s: {details}", f"looma tenant logs {tenant_name}", log=log)
         world.clock.sleep(POLL_SECONDS)
 
 

@@ -87,7 +87,7 @@ def test_a_schedule_is_kept_until_it_is_removed(database: Database) -> None:
 
 
 def test_kept_layers_go_with_their_tenant(database: Database) -> None:
-    kept = [KeptLayer(LayerReference("acme", layer, 1), "local", AT, "backup.restore") for layer in ("app", "data")]
+    kept = [KeptLayer(LayerReference("acme", layer, 1), "local", AT, "backup.restore", {"edition": "basic"}) for layer in ("app", "data")]
     with database.store().write() as state:
         state.add_tenant(tenant("acme"))
         for one in kept:

@@ -18,7 +18,7 @@ from looma_cli.model.tenant import KeptLayer, LayerReference
 _FIELDS = tuple(field.name for field in fields(Backup))
 _COLUMNS = tuple(BACKUPS.c[name] for name in _FIELDS)
 _MARK = tuple(BACKUPS.c[name] for name in ("tenant", "id", "created_at", "missing", "problem"))
-_KEPT = tuple(KEPT_LAYERS.c[name] for name in ("tenant", "layer", "generation", "host", "keep_until", "reason"))
+_KEPT = tuple(KEPT_LAYERS.c[name] for name in ("tenant", "layer", "generation", "host", "keep_until", "reason", "record"))
 
 
 class BackupSection(Section):
@@ -84,7 +84,7 @@ class BackupSection(Section):
     def keep_layer(self, kept: KeptLayer) -> None:
         one = kept.reference
         row: dict[str, Any] = {"tenant": one.tenant, "layer": one.layer, "generation": one.generation}
-        row |= {"host": kept.host, "keep_until": kept.keep_until, "reason": kept.reason}
+        row |= {"host": kept.host, "keep_until": kept.keep_until, "reason": kept.reason, "record": dict(kept.record)}
         self._put(KEPT_LAYERS, ("tenant", "layer", "generation"), [row])
 
     def forget_layer(self, reference: LayerReference) -> None:

@@ -65,7 +65,7 @@ BACKUPS = _table(
     " verified_at:time restore_ms:long problem:free",
 )
 SCHEDULES = _table("schedules", "name specification:json installed_at:time")
-KEPT_LAYERS = _table("kept_layers", "tenant layer generation:number host keep_until:time reason")
+KEPT_LAYERS = _table("kept_layers", "tenant layer generation:number host keep_until:time reason record:json")
 VERSION = _table("alembic_version", "version_num")
 ALL = (INSTALLATION, HOSTS, TENANTS, ALLOCATIONS, QUARANTINED_PORTS, SUBNETS, SECRETS, OPERATIONS, STEPS, LEASES, HEALTH, STACK_FILES)
 ALL += (BACKUPS, SCHEDULES, KEPT_LAYERS)

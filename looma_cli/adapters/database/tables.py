@@ -269,6 +269,7 @@ class KeptLayerRow(Row, table=True):
     host: str = _text()
     keep_until: datetime = _time()
     reason: str = _text()
+    record: dict[str, Any] = _json()
 
 
 class StackFileRow(Row, table=True):

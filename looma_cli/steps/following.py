@@ -1,0 +1,249 @@
+"""Deeds on pairs of datastores while a tenant changes its data layer: the new one follows the old, is compared with it, takes over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from looma_cli.errors import BackupFailed, NotAllowed, NotFound, ReplicationFailed, Unhealthy
+from looma_cli.model.backup import Fingerprint
+from looma_cli.model.layer import Workload
+from looma_cli.model.protocols import Datastore
+from looma_cli.model.tenant import LayerReference
+from looma_cli.model.world import World
+from looma_cli.steps.base import Progress, WorldStep, counted
+from looma_cli.steps.datastores import KEPT_DIFFERENCES, containers_of, open_store
+
+POLL_SECONDS = 0.05
+HELD_SECONDS = 5.0  # the longest that writers may wait for a follower to come to where they stand
+FREEZE_SECONDS = 30.0  # the longest that it may take in the freeze, before it is given up
+HOLDS = 5
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One datastore in the layer that serves, and its successor."""
+
+    leader: Datastore
+    follower: Datastore
+    leader_container: Workload
+    follower_container: Workload
+
+
+@dataclass(frozen=True)
+class PairStep(WorldStep):
+    """What steps on pairs have in common: ``leader`` and ``generation`` are the data layers' generations, the editions theirs."""
+
+    tenant: str
+    host: str
+    leader: int
+    leader_edition: str
+    generation: int
+    edition: str
+
+    def pair(self, world: World, store: str) -> Pair:
+        """Raises NotFound where one of the two has no container."""
+        old, new = self.old_layer, self.new_layer
+        leader, follower = (open_store(world, old, self.host, store, self.leader_edition), self.follower(world, store))
+        return Pair(leader, follower, containers_of(world, old, self.host)[store], containers_of(world, new, self.host)[store])
+
+    def follower(self, world: World, store: str) -> Datastore:
+        return open_store(world, self.new_layer, self.host, store, self.edition)
+
+    @property
+    def old_layer(self) -> LayerReference:
+        return LayerReference(self.tenant, "data", self.leader)
+
+    @property
+    def new_layer(self) -> LayerReference:
+        return LayerReference(self.tenant, "data", self.generation)
+
+    def let_go(self, world: World, store: str) -> None:
+        """Nothing that a follower needed is left on the old layer, and the new one is on its own network alone."""
+        engine = world.engine(self.host)
+        open_store(world, self.old_layer, self.host, store, self.leader_edition).dismiss()
+        follower = containers_of(world, self.new_layer, self.host).get(store)
+        if follower is not None:
+            engine.leave(follower, self.old_layer.project)
+
+
+@dataclass(frozen=True)
+class FollowStore(PairStep):
+    """A fresh datastore gets all that the serving one holds, and from then on what is written there, by the server's own replication."""
+
+    name = "follow-store"
+    store: str
+
+    def title(self) -> str:
+        return f"Let {self.store} follow"
+
+    def do(self, world: World, progress: Progress) -> str:
+        pair = self.pair(world, self.store)
+        if reason := pair.follower.obstacle(pair.leader):
+            raise ReplicationFailed(f"{self.store} cannot follow: {reason}", "--data reuse keeps the datastores as they are")
+        world.engine(self.host).join(pair.follower_container, self.old_layer.project)
+        pair.leader.abandon()
+        pair.follower.abandon()
+        pair.follower.follow(pair.leader, pair.leader_container.name, progress)
+        return ""
+
+    def undo(self, world: World, progress: Progress) -> str:
+        self.let_go(world, self.store)
+        return ""
+
+
+@dataclass(frozen=True)
+class CompareFollowers(PairStep):
+    """Every follower holds what its leader holds, table by table, as of one position. Writers wait only until that position is reached."""
+
+    name = "compare-followers"
+    stores: list[str]
+
+    def title(self) -> str:
+        return f"Compare {counted(self.stores, 'datastore')}"
+
+    def do(self, world: World, progress: Progress) -> str:
+        rows = 0
+        for store in self.stores:
+            progress(f"{store}: catching up")
+            pair = self.pair(world, store)
+            pair.leader.abandon()
+            pair.follower.abandon()
+            await_position(world, pair.follower, pair.leader.position(), world.health_timeout, store)
+            wanted, found = self._prints(world, pair, store, progress)
+            refuse_different(store, wanted.differences(found, world.clock.now()))
+            rows += wanted.rows
+        return f"{rows} rows alike"
+
+    def _prints(self, world: World, pair: Pair, store: str, progress: Progress) -> tuple[Fingerprint, Fingerprint]:
+        for attempt in range(HOLDS):
+            try:
+                return _prints_of_one_moment(world, pair, store, lambda: progress(f"{store}: comparing"))
+            except _NotInTime:
+                progress(f"{store}: catching up once more ({attempt + 1})")
+        raise ReplicationFailed(f"{store} does not come to where its leader stands", "try again when less is written")
+
+
+class _NotInTime(Exception):
+    """Writers were held for as long as they may be."""
+
+
+def _prints_of_one_moment(world: World, pair: Pair, store: str, begun: Callable[[], None]) -> tuple[Fingerprint, Fingerprint]:
+    with pair.leader.moment(hold=True) as old:
+        try:
+            await_position(world, pair.follower, old.position, HELD_SECONDS, store)
+        except Unhealthy as error:
+            raise _NotInTime from error
+        with pair.follower.moment() as new:
+            old.release()
+            new.release()
+            begun()
+            with ThreadPoolExecutor(2) as pool:
+                first, second = pool.submit(old.fingerprint), pool.submit(new.fingerprint)
+                return first.result(), second.result()
+
+
+def await_position(world: World, follower: Datastore, position: Mapping[str, str], seconds: float, store: str) -> None:
+    """Raises Unhealthy after so long, ReplicationFailed at once where waiting cannot help."""
+    deadline = world.clock.now().timestamp() + seconds
+    while not follower.reached(position):
+        if world.clock.now().timestamp() > deadline:
+            raise Unhealthy(f"{store} lags behind its leader after {seconds:.0f} s", "try again when less is written")
+        world.clock.sleep(POLL_SECONDS)
+
+
+def refuse_different(store: str, different: Sequence[str]) -> None:
+    """Raises ReplicationFailed."""
+    if different:
+        more = f" (and {len(different) - KEPT_DIFFERENCES} more)" if len(different) > KEPT_DIFFERENCES else ""
+        raise ReplicationFailed(
+            f"{store} is not what its leader is: {'; '.join(different[:KEPT_DIFFERENCES])}{more}",
+            "try again; if it happens again, looma backup create and looma backup verify show which of the two is right",
+            differences=list(different),
+        )
+
+
+@dataclass(frozen=True)
+class AwaitFollowers(PairStep):
+    """In the freeze: every follower has all that was acknowledged. A step of its own, so that what is handed over next is known to be whole
+    whenever that runs."""
+
+    name = "await-followers"
+    stores: list[str]
+
+    def title(self) -> str:
+        return f"Catch up {counted(self.stores, 'datastore')}"
+
+    def do(self, world: World, progress: Progress) -> str:
+        for_each(self.stores, lambda store: self._await(world, store))
+        return ""
+
+    def _await(self, world: World, store: str) -> None:
+        pair = self.pair(world, store)
+        await_position(world, pair.follower, pair.leader.position(), FREEZE_SECONDS, store)
+
+
+@dataclass(frozen=True)
+class PromoteFollowers(PairStep):
+    """In the freeze: the followers take writes themselves. All at the same time: writers wait."""
+
+    name = "promote-followers"
+    stores: list[str]
+
+    def title(self) -> str:
+        return f"Hand over {counted(self.stores, 'datastore')}"
+
+    def do(self, world: World, progress: Progress) -> str:
+        for_each(self.stores, lambda store: self.follower(world, store).promote())
+        return ""
+
+
+def for_each(stores: Sequence[str], deed: Callable[[str], None]) -> None:
+    """All at once; raises the first one's error when all have ended."""
+    with ThreadPoolExecutor(max(1, len(stores))) as pool:
+        for future in [pool.submit(deed, store) for store in stores]:
+            future.result()
+
+
+@dataclass(frozen=True)
+class CopyStore(PairStep):
+    """In the freeze: a datastore whose kind cannot follow is copied whole, and compared."""
+
+    name = "copy-store"
+    store: str
+
+    def title(self) -> str:
+        return f"Copy {self.store}"
+
+    def do(self, world: World, progress: Progress) -> str:
+        pair = self.pair(world, self.store)
+        pair.leader.abandon()
+        pair.follower.abandon()
+        with pair.leader.moment() as moment:
+            moment.release()
+            # one after the other: a stream is read while it is restored, and nothing of it touches the disk
+            pair.follower.restore({name: lambda name=name: moment.dump(name) for name in moment.streams}, progress)  # type: ignore[misc]
+            wanted = moment.fingerprint()
+        refuse_different(self.store, wanted.differences(pair.follower.fingerprint(wanted), world.clock.now()))
+        return f"{wanted.rows} rows"
+
+
+@dataclass(frozen=True)
+class DismissFollowers(PairStep):
+    """Old and new datastores have nothing to do with each other any more. An old one that is gone has nothing left to let go of."""
+
+    name = "dismiss-followers"
+    stores: list[str]
+
+    def title(self) -> str:
+        return f"Part {counted(self.stores, 'datastore')}"
+
+    def do(self, world: World, progress: Progress) -> str:
+        left = []
+        for store in self.stores:
+            try:
+                self.let_go(world, store)
+            except (BackupFailed, NotAllowed, NotFound, ReplicationFailed, Unhealthy) as error:
+                left.append(f"{store}: {error.message}")
+        return "; ".join(left)
