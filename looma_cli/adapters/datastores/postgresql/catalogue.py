@@ -11,14 +11,30 @@ SELECT datname AS name, datallowconn AS open FROM pg_database
 WHERE datname NOT IN ('template0', 'template1') AND datconnlimit <> -2 ORDER BY datname COLLATE "C"
 """
 
+FOLLOWER = "looma_follower"  # role and slot of one that follows this server, and the name by which it shows
+
 _OF_USERS = """n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp_)' AND c.relpersistence <> 't'
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')"""
+# An unlogged table is not in the log: a standby has its name, and nothing that could be read.
+_READABLE = "(c.relpersistence <> 'u' OR NOT pg_is_in_recovery())"
 _LOCKABLE = f"FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') AND {_OF_USERS}"
 
 # \gset makes a psql variable of the one row: the locks must be had before the transaction's first query takes its snapshot.
 LOCK_STATEMENT = rf"""
 SELECT coalesce('LOCK TABLE ' || string_agg(format('ONLY %I.%I', n.nspname, c.relname), ', ') || ' IN ACCESS SHARE MODE',
     'SET lock_timeout = 0') AS lock_tables {_LOCKABLE} \gset
+"""
+
+# Who writes rows, defines tables or roles, or changes a large object, waits; who reads goes on.
+_HELD_CATALOGUES = "pg_class, pg_largeobject, pg_largeobject_metadata, pg_authid, pg_database"
+HOLD_STATEMENT = rf"""
+SELECT 'LOCK TABLE ' || concat_ws(', ', string_agg(format('ONLY %I.%I', n.nspname, c.relname), ', '), '{_HELD_CATALOGUES}')
+    || ' IN SHARE MODE' AS hold_tables {_LOCKABLE} \gset
+"""
+
+UNLOGGED = f"""
+SELECT format('%I.%I', n.nspname, c.relname) AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND c.relpersistence = 'u' AND {_OF_USERS} ORDER BY 1
 """
 
 HAS_TABLES = f"SELECT EXISTS (SELECT {_LOCKABLE}) AS tables"
@@ -47,17 +63,18 @@ SELECT format('%I.%I', n.nspname, c.relname) AS relation,
     (SELECT string_agg({_COLUMN}, ', ' ORDER BY a.attname) FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p') AND NOT (c.relkind = 'p' AND c.relispartition) AND {_OF_USERS} ORDER BY 1
+WHERE c.relkind IN ('r', 'p') AND NOT (c.relkind = 'p' AND c.relispartition) AND {_READABLE} AND {_OF_USERS} ORDER BY 1
 """
 
-# Steps from the start of the range, whichever way it counts: that never shrinks, but where it may begin anew.
+# Steps from the start of the range, whichever way it counts: that never shrinks, but where it may begin anew. A standby is some steps
+# ahead of its leader, whose log notes 32 at once.
 SEQUENCES = f"""
 SELECT format('%I.%I', n.nspname, c.relname) AS name,
     CASE WHEN s.seqcycle OR last IS NULL THEN 0
         WHEN s.seqincrement > 0 THEN last::numeric - s.seqmin + 1 ELSE s.seqmax::numeric - last + 1 END AS steps,
     concat_ws(' ', s.seqtypid::regtype, s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcache, s.seqcycle) AS definition
 FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    CROSS JOIN LATERAL pg_sequence_last_value(c.oid) AS last
+    CROSS JOIN LATERAL (SELECT CASE WHEN {_READABLE} THEN pg_sequence_last_value(c.oid) END AS last) AS at
 WHERE {_OF_USERS} ORDER BY 1
 """
 
@@ -78,9 +95,17 @@ SELECT format('%I.%I', n.nspname, c.relname) AS name FROM pg_class c JOIN pg_nam
 WHERE c.relkind = 'm' AND c.relispopulated AND {_OF_USERS} ORDER BY 1
 """
 
-POSITION = """
-SELECT pg_current_wal_lsn()::text AS lsn, (SELECT timeline_id::text FROM pg_control_checkpoint()) AS timeline,
-    (SELECT system_identifier::text FROM pg_control_system()) AS system
+_OF_SERVER = """(SELECT timeline_id::text FROM pg_control_checkpoint()) AS timeline,
+    (SELECT system_identifier::text FROM pg_control_system()) AS system"""
+POSITION = f"""
+SELECT (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END)::text AS lsn, {_OF_SERVER}
+"""
+
+# What was acknowledged may be in memory only (synchronous_commit = off), and a standby gets what is on the disk: the commit of a message
+# brings all before it there. Nothing is written where nothing is behind; an end that lies on a page's border is behind by that page's head.
+LEADER_POSITION = f"""
+SELECT (CASE WHEN inserted <= pg_current_wal_flush_lsn() THEN inserted ELSE pg_logical_emit_message(true, 'looma', '') END)::text AS lsn,
+    {_OF_SERVER} FROM (SELECT pg_current_wal_insert_lsn() AS inserted OFFSET 0) AS now
 """
 
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 
+from looma_cli.adapters.datastores.postgresql.catalogue import FOLLOWER
 from looma_cli.adapters.datastores.postgresql.session import Session
 from looma_cli.model.backup import FingerprintPart
 
 COMPLETE = "looma: globals complete"
-_OWN = "rolname !~ '^pg_'"
+_OWN = f"rolname !~ '^pg_' AND rolname <> '{FOLLOWER}'"  # a follower's access is nobody's data
 
 # A list's elements must be quoted one by one. The names are those with GUC_LIST_QUOTE in PostgreSQL's guc tables.
 _VALUE = """CASE WHEN name IN ('search_path', 'temp_tablespaces', 'local_preload_libraries', 'session_preload_libraries')

@@ -14,6 +14,7 @@ from looma_cli.adapters.datastores.postgresql.catalogue import POSITION
 from looma_cli.adapters.datastores.postgresql.dump import GLOBALS, archive, archive_command, database_of, definitions_command, stream_name
 from looma_cli.adapters.datastores.postgresql.fingerprint import fingerprint
 from looma_cli.adapters.datastores.postgresql.globals import read_globals, script
+from looma_cli.adapters.datastores.postgresql.holding import Hold
 from looma_cli.adapters.datastores.postgresql.snapshot import Snapshot, snapshots
 from looma_cli.errors import BackupFailed
 from looma_cli.model.backup import Fingerprint
@@ -23,22 +24,25 @@ STARTED_AT_ONCE = 8  # databases; each takes some 40 MiB of the server's contain
 
 
 class PostgresqlMoment:
-    """Implements ``Moment``. No writer ever waits for it."""
+    """Implements ``Moment``. No writer ever waits for it, unless it has a ``hold``."""
 
-    def __init__(self, access: Access, taken: list[Snapshot], programs: ExitStack) -> None:
+    def __init__(self, access: Access, taken: list[Snapshot], programs: ExitStack, hold: Hold | None = None) -> None:
+        self._hold = hold
         self._access = access
         self._snapshots = {one.database: one for one in taken}
         self._programs = programs
         self._started: dict[tuple[str, ...], Program] = {}
         self._released = False
         self._statements = read_globals(taken[0].session)
-        self.position: Mapping[str, str] = taken[0].session.rows(POSITION)[0]
+        self.position: Mapping[str, str] = (hold and hold.position) or taken[0].session.rows(POSITION)[0]
         self.streams: tuple[str, ...] = (GLOBALS, *(stream_name(one.database) for one in taken))
 
     def release(self) -> None:
-        """Nobody waits for this one, but others are let go now: time to start what takes its time."""
+        """Where nobody waits for this one, others are let go now: time to start what takes its time."""
         if not self._released:
             self._released = True
+            if self._hold:
+                self._hold.release()
             for command in self._lockers():
                 self._started[tuple(command)] = self._programs.enter_context(self._access.program(command))
 
@@ -71,6 +75,7 @@ class PostgresqlMoment:
 
 
 @contextmanager
-def moment(access: Access) -> Iterator[PostgresqlMoment]:
-    with snapshots(access) as taken, ExitStack() as programs:
-        yield PostgresqlMoment(access, taken, programs)
+def moment(access: Access, *, hold: bool = False) -> Iterator[PostgresqlMoment]:
+    holding = Hold(access) if hold else None
+    with snapshots(access, holding) as taken, ExitStack() as programs:
+        yield PostgresqlMoment(access, taken, programs, holding)

@@ -1,7 +1,7 @@
 """One instant of every database of a server: a session each, in a transaction whose snapshot other programs may share.
 
-Writers are not held back. Tables are locked against being dropped, altered or emptied by TRUNCATE, which no snapshot covers; the lock is
-taken before the snapshot, so that nothing of the kind can come between.
+Writers are not held back, unless somebody asks for it. Tables are locked against being dropped, altered or emptied by TRUNCATE, which no
+snapshot covers; the lock is taken before the snapshot, so that nothing of the kind can come between.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from looma_cli.adapters.datastores.postgresql.access import FALLBACKS, Access
 from looma_cli.adapters.datastores.postgresql.catalogue import DATABASES, HAS_TABLES, LOCK_STATEMENT, SEQUENCES, UNLOCKED
+from looma_cli.adapters.datastores.postgresql.holding import ATTEMPTS as HOLD_ATTEMPTS
+from looma_cli.adapters.datastores.postgresql.holding import Hold
 from looma_cli.adapters.datastores.postgresql.session import Row, Session, as_objects
 from looma_cli.errors import BackupFailed
 
@@ -45,24 +47,27 @@ class Snapshot:
 
 
 @contextmanager
-def snapshots(access: Access) -> Iterator[list[Snapshot]]:
-    """In the order of the databases' names. Raises BackupFailed when tables or databases come and go all the time, or a table is
-    locked for seconds."""
-    for attempt in range(1, ATTEMPTS + 1):
+def snapshots(access: Access, hold: Hold | None = None) -> Iterator[list[Snapshot]]:
+    """In the order of the databases' names; writers wait for it and from then on where there is a ``hold``. Raises BackupFailed when
+    tables or databases come and go all the time, or a table is locked for seconds."""
+    attempts = ATTEMPTS if hold is None else HOLD_ATTEMPTS
+    for attempt in range(1, attempts + 1):
         with ExitStack() as sessions:
             try:
-                taken = _take(access, sessions)
+                taken = _take(access, sessions, hold)
             except BackupFailed:
-                if attempt == ATTEMPTS:
+                if attempt == attempts:
                     raise
                 continue
             yield taken
             return
 
 
-def _take(access: Access, sessions: ExitStack) -> list[Snapshot]:
+def _take(access: Access, sessions: ExitStack, hold: Hold | None) -> list[Snapshot]:
     names, opened = _first(access, sessions)
     opened |= {name: sessions.enter_context(access.session(name)) for name in names if name not in opened}
+    if hold is not None:
+        hold.take(sessions, opened[names[0]], names)
     for name in names:
         opened[name].send(_BEGIN)
     begun = {name: opened[name].answer() for name in names}
