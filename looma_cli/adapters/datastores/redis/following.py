@@ -143,12 +143,12 @@ def obstacle(access: Access, leader: Access) -> str:
     """Newer servers write dumps that older ones cannot read; a replica takes all, even what its limit has no room for."""
     try:
         with access.session() as here, leader.session() as there:
-            return _older(here, there) or _smaller(here, there)
+            return older(here, there) or _smaller(here, there)
     except LoomaError as error:
         return error.message
 
 
-def _older(here: Session, there: Session) -> str:
+def older(here: Session, there: Session) -> str:
     mine, theirs = (information(session, "server")["redis_version"] for session in (here, there))
     return f"it is Redis {mine}, older than its leader's {theirs}" if _version(mine) < _version(theirs) else ""
 
