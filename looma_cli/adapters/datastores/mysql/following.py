@@ -138,13 +138,14 @@ def position(leader: Client) -> Mapping[str, str]:
 def reached(follower: Client, position: Mapping[str, str]) -> bool:
     """See Datastore. A server that was started again may have taken writes: what it holds is nothing to rely on."""
     with asked(follower) as session:
-        read_only, found = session.value("SELECT @@read_only"), status(session)
-    if found is None:
-        raise ReplicationFailed("the server follows nobody", AGAIN_HINT)
-    if read_only != "1":
-        raise ReplicationFailed("the server was started again while it followed", AGAIN_HINT)
-    if found.covers(position):
-        return True
+        found = status(session)
+        if found is None:
+            raise ReplicationFailed("the server follows nobody", AGAIN_HINT)
+        if session.value("SELECT @@read_only") != "1":
+            raise ReplicationFailed("the server was started again while it followed", AGAIN_HINT)
+        if found.covers(position):
+            events.disable(session, position.get("disabled_events", ""))
+            return True
     if found.problem:
         raise ReplicationFailed(f"the server follows no more: {found.problem}", f"{AGAIN_HINT}; {SERVER_HINT}")
     return False

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
+from looma_cli.adapters.datastores.mysql import events
 from looma_cli.adapters.datastores.mysql.client import Client
 from looma_cli.adapters.datastores.mysql.inventory import Table
 from looma_cli.adapters.datastores.mysql.session import Session, opened
@@ -55,11 +56,13 @@ def tables_held(client: Client, tables: Sequence[Table], stack: ExitStack) -> Se
 
 
 def position(session: Session) -> Mapping[str, str]:
-    """Where the binary log stands: ``file``, ``position`` and ``gtid``; nothing where the server writes none."""
+    """Where the binary log stands: ``file``, ``position`` and ``gtid``; nothing where the server writes none. ``disabled_events``, if there
+    are any: what a follower cannot learn from the log."""
     if session.value("SELECT @@log_bin") != "1":
         return {}
     mariadb = session.version.mariadb
     binary_log = "MASTER" if mariadb or session.version.number < (8, 2) else "BINARY LOG"
     status = session.rows(f"SHOW {binary_log} STATUS")[0]
     gtid = session.value(f"SELECT @@{'gtid_binlog_pos' if mariadb else 'gtid_executed'}")
-    return {"file": status[0], "position": status[1], "gtid": gtid.replace("\n", "")}
+    disabled = events.disabled(session)
+    return {"file": status[0], "position": status[1], "gtid": gtid.replace("\n", ""), **({"disabled_events": disabled} if disabled else {})}
