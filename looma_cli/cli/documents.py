@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from looma_cli.model.operation import measured
+
 Document = dict[str, Any]
 
 
@@ -128,7 +130,7 @@ def operation(noun: Any) -> Document:
         "started_at": time(noun.started_at),
         "finished_at": time(noun.finished_at),
         "steps": [_step(step) for step in noun.steps],
-        "result": document(noun.result),
+        "result": {**measured(noun), **document(noun.result)},
         "error": noun.error,
     }
 

@@ -11,7 +11,7 @@ from typing import Any
 from looma_cli.errors import NotFound
 
 BACKUP_KINDS = ("full", "incremental")  # with restic both are complete sets; the words are those of the seeds' schedule
-BACKUP_FORMAT = 1
+BACKUP_FORMAT = 2  # since 2 a set's short streams are in its manifest; sets of format 1 have a snapshot for each, and none there
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +74,10 @@ class StoreInformation:
 
 @dataclass(frozen=True, slots=True)
 class SavedStream:
-    """One stream of a dump in the repository: ``snapshot`` is restic's id or its
-    first digits, ``name`` the file's name in it, ``stream`` the driver's own
-    name for it. Sizes in bytes: ``size_bytes`` as it was dumped, ``stored_bytes`` what it added to the repository."""
+    """One stream of a dump in the repository: ``snapshot`` is restic's id or its first digits, ``name`` the file's name in it, ``stream``
+    the driver's own name for it. Sizes in bytes: ``size_bytes`` as it was dumped, ``stored_bytes`` what it added to the repository.
+
+    A short stream has no ``snapshot`` (empty): the set's manifest holds it, and counts for what it adds."""
 
     name: str
     snapshot: str
@@ -163,7 +164,7 @@ def decode_backup(data: Mapping[str, Any]) -> Backup:
 @dataclass(frozen=True, slots=True)
 class BackupManifest:
     """All that brings a tenant back without the state: the set, the tenant's record as JSON-safe values, its files by name, the image
-    references, and its secrets sealed under the repository's passphrase (name -> sealed text)."""
+    references, its secrets sealed under the repository's passphrase (name -> sealed text), and its short streams (name -> base64)."""
 
     backup: Backup
     tenant: Mapping[str, Any]
@@ -172,6 +173,7 @@ class BackupManifest:
     secrets: Mapping[str, str] = field(repr=False)
     written_by: str = ""
     format: int = BACKUP_FORMAT
+    short: Mapping[str, str] = field(default_factory=dict, repr=False)  # accounts with the hashes of their passwords among them
 
     def store(self, name: str) -> StoreBackup:
         """One datastore of the set. Raises NotFound when the set has it not."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 OPERATION_STATUSES = ("pending", "running", "paused", "interrupted", "done", "failed", "rolled_back")
@@ -73,6 +73,20 @@ def put_back(operation: Operation) -> str:
 def attempted(operation: Operation) -> str:
     """Name of the last step that was begun: the one that failed, where the operation failed."""
     return next((record.name for record in reversed(operation.steps) if record.status != "todo"), "")
+
+
+def measured(operation: Operation) -> dict[str, int]:
+    """What the journal tells of an operation: ``write_freeze_ms``, from before writes were refused until after they were let in again.
+    Nothing for one that froze nothing, or is not through yet."""
+    began = ended = None
+    for planned, record in zip(operation.plan.steps, operation.steps, strict=True):
+        if planned.name != "set-route-mode" or record.status != "done" or record.started_at is None:
+            continue
+        if planned.params["mode"] == "frozen":
+            began = record.started_at
+        elif planned.params["previous"] == "frozen":
+            ended = record.started_at + timedelta(milliseconds=record.duration_ms or 0)
+    return {"write_freeze_ms": round((ended - began).total_seconds() * 1000)} if began and ended else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def stores_in(components: Sequence[Component]) -> list[str]:
 def save_steps(tenant: Tenant, new: NewBackup, *, keep: bool) -> list[PlannedStep]:
     """Save a set and write it down; the datastores must run."""
     return [
-        EnsureRepository(tenant.name, new.location).planned("sets are kept there"),
+        EnsureRepository(tenant.name, new.location, new.id).planned("sets are kept there"),
         BackupStores(
             tenant.name, tenant.host, tenant.data_generation, new.location, new.id, new.kind, new.allow_partial, keep
         ).planned("all datastores at one moment"),

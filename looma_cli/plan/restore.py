@@ -9,41 +9,28 @@ from typing import Any
 from looma_cli.errors import NotAllowed, NotFound
 from looma_cli.model.backup import Backup, BackupManifest
 from looma_cli.model.codec import encode
-from looma_cli.model.edition import Component, Edition
+from looma_cli.model.edition import Edition
 from looma_cli.model.operation import Plan, PlannedStep
 from looma_cli.model.requests import CreateRequest
-from looma_cli.model.tenant import SERVING, Allocation, Certificate, LayerReference, Subnet, Tenant
+from looma_cli.model.tenant import SERVING, Certificate, LayerReference, Tenant
 from looma_cli.plan.backups import NewBackup, restore_steps, save_steps, stores_in, stores_of
-from looma_cli.plan.create import Held, allocations_of, components_of, image_references, plan_create, reserve_edge
+from looma_cli.plan.create import Held, components_of, image_references, plan_create, reserve_edge
 from looma_cli.plan.lifecycle import require
 from looma_cli.plan.observation import HostObservation, Limits
-from looma_cli.plan.ports import choose_ports, wanted_ports
-from looma_cli.plan.subnets import choose_subnets
+from looma_cli.plan.replacing import Layers, afterwards, change_over, new_holdings, next_generations
+from looma_cli.plan.replacing import kept as kept_layers
 from looma_cli.steps.backups import AdoptBackups
 from looma_cli.steps.datastores import AwaitStores
 from looma_cli.steps.generations import (
     AdoptSecrets,
-    ChangeGeneration,
     ForgetLayers,
-    KeepLayers,
     RemoveLayerFiles,
     ReserveGeneration,
     WriteOverride,
 )
-from looma_cli.steps.layers import CreateLayer, PullImages, RemoveLayer, RenderStack, SettleFiles, StartLayer, StopLayer
-from looma_cli.steps.routes import ApplyRoute, AwaitWrites, CheckRoute, DrainEdge, EnsureEdge, PutBackRoute, SetRouteMode
+from looma_cli.steps.layers import CreateLayer, PullImages, RemoveLayer, RenderStack, StartLayer
+from looma_cli.steps.routes import ApplyRoute, AwaitWrites, EnsureEdge, PutBackRoute, SetRouteMode
 from looma_cli.steps.waiting import AwaitHealthy
-
-Layers = list[list[Any]]
-
-
-def next_generations(tenant: Tenant, kept: Sequence[LayerReference]) -> tuple[int, int]:
-    """Numbers for a new data and a new app layer that no layer of the tenant has, kept ones included."""
-
-    def after(layer: str, current: int) -> int:
-        return max([current, *(one.generation for one in kept if one.layer == layer)]) + 1
-
-    return after("data", tenant.data_generation), after("app", tenant.app_generation)
 
 
 def chosen_stores(manifest: BackupManifest, tenant: Tenant, edition: Edition, only: Sequence[str]) -> list[str]:
@@ -104,7 +91,7 @@ def plan_restore(
     data, app = next_generations(tenant, kept)
     layers: Layers = [["data", data], ["app", app]]
     components = components_of(edition, tenant.profile)
-    rows, subnets = _new_holdings(tenant.at(layers), components, seen, held, limits)
+    rows, subnets = new_holdings(tenant.at(layers), layers, components, seen, held, limits)
     references = [*image_references(tenant, components, edition, registry), *support_images]
     sources = [(store, manifest.backup) for store in chosen]
     if safety:
@@ -128,7 +115,8 @@ def plan_restore(
         _change_over(tenant, data, app),
     ]
     pivot = len(steps) - 1
-    steps += _afterwards(tenant, mode, keep_seconds)
+    old: Layers = [["app", tenant.app_generation], ["data", tenant.data_generation]]
+    steps += [*afterwards(tenant, mode, frozen=True), *kept_layers(tenant, old, keep_seconds, "backup.restore", {})]
     changes = [f"~ {store} from backup {backup.id} of {backup.created_at:%Y-%m-%d %H:%M} UTC" for store, backup in sources]
     changes += [f"+ {LayerReference(name, layer, generation).project}" for layer, generation in layers]
     return Plan("backup.restore", name, tuple(steps), pivot, tuple(changes), _freeze_warning(tenant, safety))
@@ -153,11 +141,9 @@ def _of(safety: NewBackup, tenant: Tenant, manifest: BackupManifest) -> Backup:
 
 
 def _change_over(tenant: Tenant, data: int, app: int) -> PlannedStep:
-    """The pivot. A tenant that was stopped or had failed runs afterwards."""
-    runs = tenant.status in SERVING
-    fields = ({}, {}) if runs else ({"status": "running"}, {"status": tenant.status})
-    change = ChangeGeneration(tenant.name, data, app, tenant.data_generation, tenant.app_generation, *fields)
-    return change.planned("from here on there is only forward")
+    """A tenant that was stopped or had failed runs afterwards."""
+    fields = ({}, {}) if tenant.status in SERVING else ({"status": "running"}, {"status": tenant.status})
+    return change_over(tenant, data, app, *fields)
 
 
 def _frozen(tenant: Tenant, safety: NewBackup | None) -> list[PlannedStep]:
@@ -171,34 +157,6 @@ def _frozen(tenant: Tenant, safety: NewBackup | None) -> list[PlannedStep]:
 def _freeze_warning(tenant: Tenant, safety: NewBackup | None) -> tuple[str, ...]:
     warnings = ["writes get 503 with Retry-After until the restored data serves; reads go on"] if tenant.status == "running" else []
     return tuple(warnings if safety else [*warnings, "no safety backup of the present is taken"])
-
-
-def _new_holdings(
-    tenant: Tenant, components: Sequence[Component], seen: HostObservation, held: Held, limits: Limits
-) -> tuple[list[Allocation], list[Subnet]]:
-    """Ports and subnets for the tenant's new layers: a block, since its own numbers are in use by the layers beside."""
-    rows = allocations_of(tenant, choose_ports(wanted_ports(components), held.ports | seen.listening, "block", limits.port_range))
-    cidrs = choose_subnets(2, [*held.subnets, *seen.networks], limits.subnet_pool)
-    references = (tenant.layer("data"), tenant.layer("app"))
-    return rows, [
-        Subnet(tenant.host, cidr, tenant.name, one.layer, one.generation, one.project) for one, cidr in zip(references, cidrs, strict=True)
-    ]
-
-
-def _afterwards(tenant: Tenant, mode: str, keep_seconds: float) -> list[PlannedStep]:
-    """Writes again at once; then the old layers end, and wait for their time to be over."""
-    name, host = tenant.name, tenant.host
-    old: Layers = [["app", tenant.app_generation], ["data", tenant.data_generation]]
-    serve = [SetRouteMode(name, host, "serving", "frozen").planned("the restored data serves")] if mode == "serving" else []
-    check = [CheckRoute(name, host, tenant.public_port).planned("seen from outside")] if mode == "serving" else []
-    return [
-        *serve,
-        *check,
-        DrainEdge(name, host).planned("requests in flight end"),
-        *(StopLayer(name, layer, generation, host).planned("nobody asks it any more") for layer, generation in old),
-        KeepLayers(name, host, old, keep_seconds, "backup.restore").planned("for the way back"),
-        SettleFiles(name).planned("the old files are not needed any more"),
-    ]
 
 
 def plan_retire(tenant: str, host: str, references: Sequence[LayerReference]) -> Plan:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from looma_cli.usecases.stacks import StackUseCases
     from looma_cli.usecases.state import StateUseCases
     from looma_cli.usecases.status import StatusUseCases
+    from looma_cli.usecases.switching import SwitchUseCases
     from looma_cli.usecases.tenants import TenantUseCases
 
 
@@ -132,6 +133,12 @@ class Looma:
         from looma_cli.usecases.restoring import RestoreUseCases
 
         return RestoreUseCases(self._context, self.backups)
+
+    @cached_property
+    def switches(self) -> SwitchUseCases:
+        from looma_cli.usecases.switching import SwitchUseCases
+
+        return SwitchUseCases(self._context)
 
     @cached_property
     def core(self) -> CoreUseCases:

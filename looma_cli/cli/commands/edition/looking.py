@@ -1,4 +1,4 @@
-"""``looma edition``."""
+"""The catalogue: list, show, compare, recommend, validate."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -7,13 +7,12 @@ from typing import Annotated, Any
 import typer
 
 from looma_cli.cli import options
-from looma_cli.cli.command import Noun
+from looma_cli.cli.commands.edition.noun import noun
 from looma_cli.cli.present import Listing
 from looma_cli.cli.session import Session
 from looma_cli.errors import InvalidManifest, InvalidValue
 from looma_cli.model import validation
 
-noun = Noun("edition", "Look at, compare and choose editions.")
 SIZES = ("small", "medium", "large")
 
 

@@ -1,0 +1,76 @@
+"""Moving a tenant to another edition, back again, and letting go of the old one."""
+
+from typing import Annotated, Any
+
+import typer
+
+from looma_cli.cli import options
+from looma_cli.cli.commands.edition.noun import noun
+from looma_cli.cli.present import Page
+from looma_cli.cli.session import Session
+from looma_cli.model import validation
+
+DATA = ("clone", "reuse")
+Release = Annotated[
+    str | None,
+    typer.Option(
+        "--release",
+        metavar="RELEASE",
+        help="Release of the edition; the newest if not given.",
+        callback=options.checked(validation.release),
+        show_default=False,
+    ),
+]
+Data = Annotated[
+    str,
+    typer.Option(
+        "--data", help="Give the target its own copy of the data (clone), or the data layer (reuse).", **options.one_of("--data", DATA)
+    ),
+]
+Keep = Annotated[str, typer.Option("--keep", metavar="DURATION", help="How long the old layers stay, stopped, for the way back.")]
+NoBackup = Annotated[bool, typer.Option("--no-backup", help="Take no backup of the present first.")]
+AcceptLoss = Annotated[
+    str | None,
+    typer.Option("--accept-loss", metavar="TOKEN", help="Agree to the loss that the refusal names by this token.", show_default=False),
+]
+
+
+@noun.verb(
+    "switch",
+    changes=True,
+    example="""
+looma edition switch acme pro
+looma edition switch acme pro --dry-run
+looma edition switch acme basic --data reuse --keep 24h""",
+)
+def switch(
+    session: Session,
+    tenant: options.Tenant,
+    edition: options.Edition,
+    release: Release = None,
+    data: Data = "clone",
+    keep: Keep = "1h",
+    no_backup: NoBackup = False,
+    accept_loss: AcceptLoss = None,
+) -> Any:
+    """Move a tenant to another edition, up or down, while it serves.
+
+    The target's layers start beside the old ones and take over when they are proven. Reads go on all the time; writes get 503 with
+    Retry-After for a few seconds (clone), or none does (reuse). Until the change-over a failure leaves the tenant as it was.
+    """
+    from looma_cli.model.switch import SwitchRequest
+
+    request = SwitchRequest(
+        tenant, edition, release, data, validation.duration(keep), safety=not no_backup, accepted=accept_loss
+    )
+    result = session.looma.switches.switch(request, **session.change)
+    if session.dry_run:
+        return result
+    return Page(result, "operations.page", following=f"looma health {tenant}, looma edition rollback {tenant} within {keep}")
+
+
+@noun.verb("finalize", changes=True, waits=False, example="looma edition finalize acme")
+def finalize(session: Session, tenant: options.Tenant, yes: options.Yes = False) -> Any:
+    """Let go of the layers that a tenant has left, before their time is over. There is no way back then."""
+    session.confirm(f"Remove what tenant {tenant} has left, with its data?", yes)
+    return session.looma.switches.finalize(tenant, dry_run=session.dry_run)

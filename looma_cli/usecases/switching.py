@@ -1,0 +1,117 @@
+"""Moving a tenant to another edition, and letting go of what it has left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from looma_cli.errors import NotAllowed
+from looma_cli.model.edition import Edition
+from looma_cli.model.operation import Operation, Plan
+from looma_cli.model.protocols import State
+from looma_cli.model.switch import Room, StoreSeen, SwitchRequest
+from looma_cli.model.tenant import SERVING, LayerReference, Tenant
+from looma_cli.plan.backups import NewBackup, stores_of
+from looma_cli.plan.reallocate import Refused
+from looma_cli.plan.switch import lost_stores, plan_switch
+from looma_cli.steps.datastores import open_store
+from looma_cli.usecases.backups import new_backup_id
+from looma_cli.usecases.changing import change
+from looma_cli.usecases.context import Context, held_on, observe_host
+from looma_cli.usecases.replanning import replanning
+from looma_cli.usecases.restoring import layers_on
+from looma_cli.usecases.retiring import retire, retire_overdue
+
+
+class SwitchUseCases:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._world = context.world
+
+    def switch(self, request: SwitchRequest, *, dry_run: bool = False, wait_seconds: float = 0) -> Operation | Plan:
+        """Raises NotFound (tenant, edition, release), NotAllowed (status, the same edition, a loss that was not accepted), Conflict (no
+        room), OperationFailed, Held."""
+        target = self._world.catalog.edition(request.edition)
+        tenant = self._tenant(request.tenant)
+        if not dry_run:
+            retire_overdue(self._context, request.tenant)
+
+        def attempt(refused: Refused) -> Plan | None:
+            seen = observe_host(self._context, tenant.host, engine=True)
+            there = layers_on(self._world.engine(tenant.host), tenant.name)
+            stores, room = self._stores(tenant, target), room_on(self._context, tenant)
+            # of this try: the tenant served after the one before was put back, and took writes
+            safety = NewBackup(new_backup_id(), self._context.backup_location(tenant.name)) if request.safety else None
+
+            def decide(state: State) -> Plan:
+                now = state.tenant(tenant.name)
+                return plan_switch(
+                    request,
+                    now,
+                    self._world.catalog.edition(now.edition),
+                    target,
+                    stores,
+                    room,
+                    seen,
+                    held_on(state, now.host),
+                    self._context.limits,
+                    safety=safety,
+                    left=taken_generations(state, now.name, there),
+                    registry=self._context.registry,
+                    edge_image=self._context.edge_image(now.images),
+                    support_images=self._context.support_images(now.images),
+                )
+
+            return change(
+                self._context, tenant.name, "edition.switch", tenant.host, decide, dry_run=dry_run, wait_seconds=wait_seconds
+            )
+
+        plan = replanning(self._context, tenant.host, attempt, keep=tenant.public_port)
+        return plan if dry_run and plan else self._last_operation(tenant.name, "edition.switch")
+
+    def finalize(self, name: str, *, dry_run: bool = False) -> Operation | Plan:
+        """Let go of what the tenant has left, at once: there is no way back then. Raises NotAllowed where nothing is kept."""
+        self._tenant(name)
+        plans = retire(self._context, name, everything=True, dry_run=dry_run)
+        if not plans:
+            raise NotAllowed(f"tenant {name} keeps no layers of an earlier edition or backup", f"looma tenant show {name}")
+        return plans[0] if dry_run else self._last_operation(name, "tenant.retire")
+
+    def _tenant(self, name: str) -> Tenant:
+        with self._world.store.read() as state:
+            return state.tenant(name)
+
+    def _stores(self, tenant: Tenant, target: Edition) -> list[StoreSeen]:
+        """Of a tenant that serves; counted are those whose data would be left behind."""
+        if tenant.status not in SERVING or tenant.edition == target.name:
+            return []
+        source = self._world.catalog.edition(tenant.edition)
+        lost = lost_stores(source, target, tenant.profile)
+        seen = []
+        for name in stores_of(tenant, source):
+            store = open_store(self._world, tenant.layer("data"), tenant.host, name)
+            seen.append(StoreSeen(name, store.follows, store.fingerprint().rows if name in lost else None))
+        return seen
+
+    def _last_operation(self, name: str, kind: str) -> Operation:
+        return last_operation(self._context, name, kind)
+
+
+def last_operation(context: Context, name: str, kind: str) -> Operation:
+    with context.world.store.read() as state:
+        return next(one for one in state.operations(tenant=name) if one.kind == kind)
+
+
+def taken_generations(state: State, tenant: str, there: Sequence[LayerReference]) -> list[LayerReference]:
+    """Layers whose numbers no new one may get: what the engine has anything of, and what the state keeps."""
+    return [*there, *(kept.reference for kept in state.kept_layers(tenant))]
+
+
+def room_on(context: Context, tenant: Tenant) -> Room:
+    """What the tenant's host has left; how much its data are says its newest backup."""
+    access = context.world.access(tenant.host)
+    described = access.describe()
+    memory = int(described.get("memory_available_bytes") or described["memory_bytes"])
+    with context.world.store.read() as state:
+        newest = next(iter(state.backups(tenant.name)), None)
+    disk = access.free_disk_bytes(context.world.engine(tenant.host).information().root_directory)
+    return Room(memory, disk, newest.size_bytes if newest else 0)
