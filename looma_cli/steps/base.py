@@ -71,8 +71,19 @@ def read_step(name: str, params: Mapping[str, Any]) -> WorldStep | StateStep:
 
 
 def _load_all() -> None:
-    from looma_cli.steps import backups, datastores, following, generations, guards, keeping, layers  # noqa: F401  (registers them)
-    from looma_cli.steps import migrating, routes, tenants, waiting  # noqa: F401
+    from looma_cli.steps import (  # noqa: F401  (registers them)
+        backups,
+        datastores,
+        following,
+        generations,
+        guards,
+        keeping,
+        layers,
+        migrating,
+        routes,
+        tenants,
+        waiting,
+    )
 
 
 def counted(things: Sequence[Any], noun: str) -> str:
