@@ -104,6 +104,24 @@ class Datastores:
                 assert time.monotonic() < deadline, self.containers[name].logs().decode()
                 time.sleep(0.05)
 
+    def follow_nobody(self) -> None:
+        """Each as a follower is whose leader is away: MySQL read-only, PostgreSQL a hot standby, Redis a replica."""
+        self.run("mysql", "mariadb -uroot -p$MYSQL_ROOT_PASSWORD -e 'SET GLOBAL read_only = ON'")
+        self.run("postgresql", "touch $PGDATA/standby.signal", user="postgres")
+        self.stop("postgresql")
+        self.start("postgresql")
+        self.redis("REPLICAOF", "127.0.0.1", "9")
+
+    def promote(self) -> None:
+        self.run("mysql", "mariadb -uroot -p$MYSQL_ROOT_PASSWORD -e 'SET GLOBAL read_only = OFF'")
+        if self.postgresql("SELECT pg_is_in_recovery()") == "True":
+            self.postgresql("SELECT pg_promote()")
+        self.redis("REPLICAOF", "NO", "ONE")
+
+    def run(self, name: str, script: str, user: str = "") -> None:
+        code, output = self.containers[name].exec_run(["sh", "-ec", script], user=user)
+        assert code == 0, output.decode()
+
     def _accounts(self, prefix: str) -> dict[str, str]:
         values = {"ROOT_PASSWORD": self.password, "DATABASE": "looma", "USER": "looma", "PASSWORD": self.password}
         return {f"{prefix}_{name}": value for name, value in values.items()}

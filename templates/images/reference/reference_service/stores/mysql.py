@@ -12,6 +12,7 @@ from typing import Any
 
 import aiomysql
 
+from ..errors import StoreUnavailable
 from ..settings import Address, Pool
 from .protocol import TABLE, bounded
 
@@ -27,6 +28,9 @@ CREATE TABLE IF NOT EXISTS {TABLE} (
 UPSERT = f"INSERT INTO {TABLE} (record_key, record_value) VALUES (%s, %s) ON DUPLICATE KEY UPDATE record_value = %s"
 SELECT = f"SELECT record_value FROM {TABLE} WHERE record_key = %s"
 COUNT = f"SELECT COUNT(*) FROM {TABLE}"
+# A server that follows another has no writers, and MariaDB grants no lock against them.
+FOLLOWS = "SELECT @@global.read_only"
+READ_ONLY = (1290, 1836)  # ER_OPTION_PREVENTS_STATEMENT, ER_READ_ONLY_MODE
 
 
 async def connect(address: Address, pool: Pool) -> "MySQLStore":
@@ -48,7 +52,10 @@ class MySQLStore:
         )
 
     async def migrate(self) -> None:
+        """Nothing but a look where all is there: a server that follows another refuses every change."""
         async with self._connection() as connection, self._bounded():
+            if await ask(connection, EXISTS, TABLE):
+                return
             await ask(connection, "SELECT GET_LOCK(%s, %s)", MIGRATION_LOCK, int(self._timeout) or 1)
             if await ask(connection, EXISTS, TABLE) is None:
                 await ask(connection, CREATE)
@@ -75,7 +82,8 @@ class MySQLStore:
     async def holding(self, key: str) -> AsyncIterator[str | None]:
         async with self._transaction() as connection:
             async with self._bounded():
-                row = await ask(connection, f"{SELECT} FOR UPDATE", key.encode())
+                (follows,) = await ask(connection, FOLLOWS)
+                row = await ask(connection, SELECT if follows else f"{SELECT} FOR UPDATE", key.encode())
             yield row and row[0]
 
     async def close(self) -> None:
@@ -101,16 +109,26 @@ class MySQLStore:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[aiomysql.Connection]:
-        """A connection of the pool. One that was interrupted is closed, which ends its transaction too."""
+        """A connection of the pool. One that was interrupted is closed, which ends its transaction too; one that a read-only server
+        refused a change is as good as before, and goes on when the server does."""
         async with self._bounded():
             connection = await self._pool.acquire()
         try:
             yield connection
-        except BaseException:
-            connection.close()
+        except BaseException as failure:
+            if not (refused_as_read_only(failure) and await self._rolled_back(connection)):
+                connection.close()
             raise
         finally:
             self._pool.release(connection)
+
+    async def _rolled_back(self, connection: aiomysql.Connection) -> bool:
+        try:
+            async with self._bounded():
+                await connection.rollback()
+        except StoreUnavailable:
+            return False
+        return True
 
     def _bounded(self) -> AbstractAsyncContextManager[None]:
         # RuntimeError is what aiomysql raises for a closed pool and for an unknown way to log in
@@ -123,6 +141,11 @@ class WakingPool(aiomysql.Pool):
     def release(self, connection: aiomysql.Connection) -> Future[None]:
         released = super().release(connection)
         return self._loop.create_task(self._wakeup()) if connection.closed else released
+
+
+def refused_as_read_only(failure: BaseException) -> bool:
+    cause = failure.__cause__
+    return isinstance(cause, aiomysql.MySQLError) and cause.args[0] in READ_ONLY
 
 
 async def ask(connection: aiomysql.Connection, query: str, *values: Any) -> tuple | None:

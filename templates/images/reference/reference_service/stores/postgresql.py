@@ -17,6 +17,8 @@ UPSERT = f"""
 INSERT INTO {TABLE} (record_key, record_value) VALUES ($1, $2)
 ON CONFLICT (record_key) DO UPDATE SET record_value = EXCLUDED.record_value
 """
+# A server that follows another has no writers, and grants no lock against them.
+FOLLOWS = "SELECT pg_is_in_recovery()"
 # Keeps writers out, waits for those inside, and lets readers pass; a row that is being inserted cannot be locked alone.
 HOLD = f"LOCK TABLE {TABLE} IN SHARE MODE"
 SELECT = f"SELECT record_value FROM {TABLE} WHERE record_key = $1"
@@ -50,6 +52,9 @@ class PostgreSQLStore:
         self._timeout = timeout
 
     async def migrate(self) -> None:
+        """Nothing but a look where all is there: a server that follows another refuses every change."""
+        if await self._ask(EXISTS):
+            return
         async with self._transaction() as connection:
             await connection.execute(MIGRATION_LOCK)
             if not await connection.fetchval(EXISTS):
@@ -73,7 +78,8 @@ class PostgreSQLStore:
     @asynccontextmanager
     async def holding(self, key: str) -> AsyncIterator[str | None]:
         async with self._transaction() as connection:
-            await connection.execute(HOLD)
+            if not await connection.fetchval(FOLLOWS):
+                await connection.execute(HOLD)
             yield await connection.fetchval(SELECT, key)
 
     async def close(self) -> None:
