@@ -71,7 +71,7 @@ def plan_switch(
     secrets = sorted({secret for component in components for secret in component.secrets})
     begin = [
         ReserveGeneration(tenant.name, layers, encode(rows), encode(subnets)).planned("new layers beside the old"),
-        *reserve_edge(tenant.name, tenant.host, held, _taken(held, seen, rows), limits, keep=True),
+        *reserve_edge(tenant.name, tenant.host, held, taken_ports(held, seen, rows), limits, keep=True),
         EnsureSecrets(tenant.name, secrets).planned("accounts of what the target has more"),
         SetStatus(tenant.name, "switching", tenant.status).planned("switch asked for"),
         EnsureEdge(tenant.name, tenant.host, edge_image).planned("every tenant is reached through it"),
@@ -92,7 +92,8 @@ def plan_switch(
     return Plan(KIND, tenant.name, tuple(steps), pivot, changed, _warnings(request, tenant, safety))
 
 
-def _taken(held: Held, seen: HostObservation, rows: Sequence[Any]) -> set[tuple[str, int]]:
+def taken_ports(held: Held, seen: HostObservation, rows: Sequence[Any]) -> frozenset[tuple[str, int]]:
+    """What the edge's own ports must not be: the new layers' among it."""
     return held.ports | seen.listening | {(row.protocol, row.host_port) for row in rows}
 
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from looma_cli.usecases.status import StatusUseCases
     from looma_cli.usecases.switching import SwitchUseCases
     from looma_cli.usecases.tenants import TenantUseCases
+    from looma_cli.usecases.upgrading import UpgradeUseCases
 
 
 class Looma:
@@ -139,6 +140,12 @@ class Looma:
         from looma_cli.usecases.switching import SwitchUseCases
 
         return SwitchUseCases(self._context)
+
+    @cached_property
+    def upgrades(self) -> UpgradeUseCases:
+        from looma_cli.usecases.upgrading import UpgradeUseCases
+
+        return UpgradeUseCases(self._context)
 
     @cached_property
     def core(self) -> CoreUseCases:
