@@ -8,6 +8,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOOMA := $(BIN)/looma
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# What Python has compiled is kept, whatever the caller's environment says: the tests start hundreds of processes.
+unexport PYTHONDONTWRITEBYTECODE
+
+# Two processes: tests that make tenants run one after the other in the first, all others, by module, in the second.
+WORKERS ?= 2
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help install engine images demo demo-clean test test-all test-crash check bench docs schema
@@ -46,14 +52,14 @@ check: install ## style, import layers, shell scripts
 
 test: check images ## every check and test; never skips for want of an engine
 	@sh looma_cli/setup/engine.sh --tests
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
 
 test-all: check images ## the same, and the exhaustive ones: an hour
 	@sh looma_cli/setup/engine.sh --tests
-	@LOOMA_CRASH=all $(BIN)/python -m pytest -m ""
+	@LOOMA_CRASH=all $(PYTEST) -m ""
 
 test-crash: install ## every crash boundary of every verb, not a sample
-	@LOOMA_CRASH=all $(BIN)/python -m pytest tests/crash tests/integration/test_backups_killed.py
+	@LOOMA_CRASH=all $(PYTEST) tests/crash tests/integration/test_backups_killed.py
 
 docs: install ## write the generated reference anew
 	@$(BIN)/python -m looma_cli.cli.reference > docs/reference/commands.md

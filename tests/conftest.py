@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from looma_cli.adapters.engine import EngineApi
 from looma_cli.adapters.engine.endpoint import resolve
@@ -15,6 +16,11 @@ from looma_cli.model.layer import LABEL_INSTALLATION
 from tests.engine_objects import TEST_LABEL, is_stale, owner_mark, remove_objects
 
 ENGINE_SECONDS = 240  # for one answer: an engine that has no processor to itself takes half a minute to kill a container
+ENGINE_TEST_SECONDS = 900
+
+# How fast examples are made says something of the machine alone.
+settings.register_profile("looma", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("looma")
 
 # A shell's background job starts with Ctrl-C ignored, and so would every program that these tests start and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -59,7 +65,7 @@ def remove_installation(engine_required: EngineApi) -> Iterator[Callable[[str], 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test over the real engine is tried twice more when it fails, and the summary counts each rerun: a loaded machine must not
-    decide. One that fails thrice has failed; what needs no engine gets no second try.
+    decide. One that fails thrice has failed; what needs no engine gets no second try. For the same reason it has time enough.
 
     For several processes at once (``-n 2 --dist loadgroup --no-loadscope-reorder``, as `make test` does): a module stays in one of
     them, for it shares servers. All that make tenants stay together, since they want the same ports; they are the longest, and so
@@ -68,6 +74,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("engine"):
             item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=3))
+            item.add_marker(pytest.mark.timeout(ENGINE_TEST_SECONDS))
         item.add_marker(pytest.mark.xdist_group("tenants" if _makes_tenants(item) else item.location[0]))
     items.sort(key=_makes_tenants, reverse=True)
 

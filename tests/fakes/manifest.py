@@ -25,7 +25,7 @@ class Manifest:
 
 def read(layer: RenderedLayer) -> Manifest:
     """The layer as compose would understand it (names get the project's prefix unless they are given)."""
-    document = _interpolated(yaml.safe_load(layer.manifest))
+    document = _interpolated(yaml.load(layer.manifest, Loader=yaml.CSafeLoader))
     project = layer.reference.project
     networks = document.get("networks") or {"default": {}}
     volumes = {key: _name(project, key, spec) for key, spec in (document.get("volumes") or {}).items()}

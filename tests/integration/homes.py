@@ -29,7 +29,7 @@ from looma_cli.model.layer import LABEL_INSTALLATION, LABEL_TENANT
 from tests.engine_objects import LISTS, is_stale, owner_mark, remove_objects
 
 LITE = ("--edition", "basic", "--profile", "lite")
-LIMIT_SECONDS = 240
+LIMIT_SECONDS = 480
 _OURS = re.compile(r"test-(?P<mark>\d+-\d+)-[0-9a-f]+")
 
 
@@ -216,7 +216,7 @@ def _environment(path: Path) -> dict[str, str]:
         "LOOMA_SUBNET_POOL": f"10.{random.randrange(64, 128)}.{random.randrange(0, 256, 64)}.0/18",
         "LOOMA_EDGE_HTTP_PORT": str(http),
         "LOOMA_EDGE_HTTPS_PORT": str(https),
-        "LOOMA_HEALTH_TIMEOUT": "120",
+        "LOOMA_HEALTH_TIMEOUT": "300",
         "COLUMNS": "200",
     }
 

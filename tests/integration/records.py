@@ -34,7 +34,7 @@ class Clients:
             thread.join(60)
 
     def wait_for(self, writes: int) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while len(self.acknowledged) < writes:
             assert time.monotonic() < deadline, self.writes
             time.sleep(0.02)

@@ -13,7 +13,7 @@ from looma_cli.adapters.engine import EngineApi
 from tests.integration.homes import Home, new_tenant, open_home
 from tests.integration.records import Clients, counts, present, write
 
-pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
 STORES = {"mysql", "redis", "postgresql"}
 
 

@@ -17,7 +17,7 @@ from looma_cli.adapters.database import open_store
 from tests.integration.homes import LIMIT_SECONDS, Home, end, finish, new_tenant, wait_until
 from tests.integration.records import counts, write
 
-pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
 _chance = random.Random(20_261_122)
 # The step in which looma is killed, soon after its begin, and the way out.
 SAMPLE = [

@@ -15,7 +15,7 @@ import pytest
 from looma_cli.settings import PACKAGE
 from tests.integration.homes import LITE, Home, Result, finish, new_tenant, wait_until
 
-pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 SCRIPT = PACKAGE / "setup" / "demo.sh"
 
@@ -55,7 +55,7 @@ class Demo:
         """Let the script begin to change the engine, and send the signal to the whole process group, as a terminal does."""
         there = self.home.on_engine(self.tenant)
         self._interrupt_when(lambda: self.home.on_engine(self.tenant) != there, number, *arguments)
-        wait_until(lambda: not self.home.outside_programs(), 5, "the end of compose, whose looma was killed")
+        wait_until(lambda: not self.home.outside_programs(), 30, "the end of compose, whose looma was killed")
         assert self.home.json("operation", "list")["operations"], "it was not interrupted in the middle"
 
     def kill_before_its_tenant(self) -> None:
@@ -64,7 +64,7 @@ class Demo:
 
     def _interrupt_when(self, moment: Callable[[], bool], number: signal.Signals, *arguments: str) -> None:
         with self.running(*arguments) as process:
-            wait_until(lambda: moment() or process.poll() is not None, 90, "the moment to interrupt")
+            wait_until(lambda: moment() or process.poll() is not None, 240, "the moment to interrupt")
             os.killpg(process.pid, number)
             result = finish(process)
             assert result.code in (-number, 128 + number), (result.code, result.out[-2000:], result.err[-2000:])

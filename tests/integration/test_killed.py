@@ -15,7 +15,7 @@ import pytest
 
 from tests.integration.homes import LITE, Home, Result, end, finish, new_tenant, wait_until
 
-pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 MOMENTS = 5
 SEED = 20_250_914
@@ -121,7 +121,7 @@ def test_killed_at_a_random_moment(customer: Customer, killed: str, moment: floa
     before = killed == "delete"
     customer.bring(there=before)
     customer.kill_at(killed, moment)
-    wait_until(lambda: not customer.home.outside_programs(), 5, "the end of compose, whose looma was killed")
+    wait_until(lambda: not customer.home.outside_programs(), 30, "the end of compose, whose looma was killed")
     operation = customer.interrupted()
     if operation is not None:
         way = customer.recover(way, operation["id"])
@@ -134,7 +134,7 @@ def test_ctrl_c_pauses_and_says_how_to_go_on(customer: Customer) -> None:
     """SIGINT to the whole process group, as a terminal sends it."""
     customer.bring(there=False)
     process = customer.home.begin(*customer.arguments["create"])
-    wait_until(lambda: customer.home.on_engine(customer.name), 60, "the first container")
+    wait_until(lambda: customer.home.on_engine(customer.name), 240, "the first container")
     os.killpg(process.pid, signal.SIGINT)
     result: Result = finish(process)
     assert result.code == 130, result.err

@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.homes import Home, new_tenant
 
-pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
 RECORDS = {"first": "一", "second": "two 🎉"}
 
 

@@ -10,7 +10,7 @@ import pytest
 from looma_cli.errors import Unhealthy
 from tests.integration.homes import Home, new_tenant
 
-pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 UNKNOWABLE = ("updated_at", "checked_at", "health")
 

@@ -15,7 +15,7 @@ from looma_cli.adapters.database import open_store
 from looma_cli.adapters.vault import FernetVault
 from tests.integration.homes import Home, is_free, listed, new_tenant
 
-pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 SERVICES = [
     "basic-server", "user-service", "resume-service", "company-service", "notification-service", "template-service",
@@ -58,7 +58,7 @@ class Acme:
         return dict(word.split("=", 1) for word in words if word)
 
     def by_hostname(self, hostname: str, path: str = "/info") -> httpx.Response:
-        return httpx.get(f"http://127.0.0.1:{self.home.environment['LOOMA_EDGE_HTTP_PORT']}{path}", headers={"Host": hostname})
+        return httpx.get(f"http://127.0.0.1:{self.home.environment['LOOMA_EDGE_HTTP_PORT']}{path}", headers={"Host": hostname}, timeout=30)
 
     def write(self, key: str, value: str) -> None:
         answer = httpx.post(f"{self.url}/records", json={"key": key, "value": value}, timeout=30)
@@ -133,8 +133,8 @@ def test_records_reach_every_datastore_by_every_way_in(acme: Acme) -> None:
     assert acme.read("ways") == everywhere("in")
     other = httpx.get(f"{acme.url}/user-service/records/ways", timeout=30)
     assert (other.status_code, other.json()["value"]) == (200, "in")
-    assert httpx.get(f"{acme.url}/user-service/info").json()["service"] == "user-service"
-    assert httpx.get(f"{acme.url}/info").json()["service"] == "basic-server"
+    assert httpx.get(f"{acme.url}/user-service/info", timeout=30).json()["service"] == "user-service"
+    assert httpx.get(f"{acme.url}/info", timeout=30).json()["service"] == "basic-server"
     assert acme.by_hostname(HOSTNAME).json()["tenant"] == acme.name
     assert acme.by_hostname(HOSTNAME, "/job-service/info").json()["service"] == "job-service"
     assert acme.by_hostname("somebody.else.example").status_code == 404
@@ -162,7 +162,7 @@ def test_state_and_engine_agree_and_nothing_differs_from_what_is_deployed(acme: 
 def test_suspend_answers_503_and_resume_serves_again(acme: Acme) -> None:
     acme.write("suspended", "kept")
     assert acme.run("suspend")["status"] == "suspended"
-    for answer in (httpx.get(f"{acme.url}/info"), acme.by_hostname(HOSTNAME)):
+    for answer in (httpx.get(f"{acme.url}/info", timeout=30), acme.by_hostname(HOSTNAME)):
         assert answer.status_code == 503
     assert acme.home.json("health", acme.name)["healthy"]  # a suspended one is as it should be
     assert acme.run("resume")["status"] == "running"
@@ -192,7 +192,7 @@ def test_stop_keeps_the_data_and_start_serves_them(acme: Acme) -> None:
     ports = acme.ports()
     assert acme.run("stop")["status"] == "stopped"
     assert {c["State"]["Running"] for c in acme.home.containers(acme.name)} == {False}
-    assert httpx.get(f"{acme.url}/info").status_code == 503
+    assert httpx.get(f"{acme.url}/info", timeout=30).status_code == 503
     assert all(is_free(port) for _, port in ports)
     assert acme.run("start")["status"] == "running"
     assert acme.ports() == ports

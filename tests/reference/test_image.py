@@ -58,7 +58,7 @@ def container(datastores: Datastores, hardened: dict[str, Any]) -> Iterator[Cont
 
 
 def wait_for_health(container: Container, wanted: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 90
     while container.health != wanted:
         assert time.monotonic() < deadline, container.logs().decode()
         time.sleep(0.1)
