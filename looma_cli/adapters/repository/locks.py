@@ -28,9 +28,17 @@ def holder_is_dead(words: str) -> bool:
     return holder is not None and holder["host"] == socket.gethostname() and not _is_restic(int(holder["pid"]))
 
 
-def remove_dead(run: RunRestic) -> None:
-    """``run`` runs restic and gives back its output."""
-    locks = list(_locks(run))
+def has_no_locks(directory: Path) -> bool:
+    """Whether a repository's directory can be seen to hold none; False as well where it cannot be read, or is no repository."""
+    try:
+        return (directory / "config").is_file() and not any((directory / "locks").iterdir())
+    except OSError:
+        return False
+
+
+def remove_dead(run: RunRestic, open_seconds: float) -> None:
+    """``run`` runs restic and gives back its output; the repository must be open within ``open_seconds``."""
+    locks = list(_locks(run, open_seconds))
     dead = [lock for lock in locks if _is_dead(lock)]
     if not dead:
         return
@@ -41,9 +49,9 @@ def remove_dead(run: RunRestic) -> None:
     # else they stay for half an hour: restic cannot remove one of several without a signal to the stranger
 
 
-def _locks(run: RunRestic) -> list[Mapping[str, Any]]:
+def _locks(run: RunRestic, open_seconds: float) -> list[Mapping[str, Any]]:
     found = []
-    for name in run("list", "locks", "--no-lock").split():
+    for name in run("list", "locks", "--no-lock", limit_seconds=open_seconds).split():
         try:
             found.append(json.loads(run("cat", "lock", name, "--no-lock")))
         except NotFound:  # released meanwhile

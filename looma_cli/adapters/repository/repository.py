@@ -13,7 +13,7 @@ from looma_cli.adapters.repository import snapshots
 from looma_cli.adapters.repository.creation import Creation
 from looma_cli.adapters.repository.failures import failure
 from looma_cli.adapters.repository.location import Location, parse
-from looma_cli.adapters.repository.locks import remove_dead
+from looma_cli.adapters.repository.locks import has_no_locks, remove_dead
 from looma_cli.adapters.repository.program import Restic, Running
 from looma_cli.adapters.repository.remains import remove_unfinished
 from looma_cli.adapters.repository.streams import Input, Replay
@@ -76,10 +76,12 @@ class ResticRepository:
                 raise failure(outcome, self.location)
 
     def unlock(self) -> None:
-        """Of what killed processes left, unfinished packs in a directory go too."""
-        remove_dead(self._run)
-        if self._place.directory is not None:
-            remove_unfinished(self._place.directory)
+        """Of what killed processes left, unfinished packs in a directory go too. A directory without locks needs no restic to say so."""
+        directory = self._place.directory
+        if directory is None or not has_no_locks(directory):
+            remove_dead(self._run, OPEN_SECONDS)
+        if directory is not None:
+            remove_unfinished(directory)
 
     def check(self, *, read_data: bool = False) -> None:
         try:
@@ -195,8 +197,8 @@ class ResticRepository:
 
     # restic
 
-    def _run(self, *arguments: str, beside: Location | None = None) -> str:
-        return self._judge(self._restic.run(*arguments, beside=beside)).output
+    def _run(self, *arguments: str, beside: Location | None = None, limit_seconds: float | None = None) -> str:
+        return self._judge(self._restic.run(*arguments, beside=beside, limit_seconds=limit_seconds)).output
 
     def _judge(self, outcome: Outcome) -> Outcome:
         if outcome.code:

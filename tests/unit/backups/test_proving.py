@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from looma_cli.errors import BackupTooNew, LoomaError, SubnetTaken
+from looma_cli.model.backup import BACKUP_FORMAT
 from tests.crash.backups import COPY, NOW, PLACE, data, machine_with_sets, oldest, restore
 from tests.crash.mortal import Mortal
 from tests.fakes.datastore import FakeDatastore
@@ -154,7 +155,7 @@ def test_a_subnet_that_is_taken_after_all_is_gone_round(machine: Mortal) -> None
 def newer(machine: Mortal) -> None:
     place = machine.places[PLACE]
     (id,) = [id for id, one in place.stored.items() if one.snapshot.tags["part"] == "manifest"]
-    document = {**json.loads(place.stored[id].data), "format": 2, "written_by": "looma 9.0", "tenant": None}
+    document = {**json.loads(place.stored[id].data), "format": BACKUP_FORMAT + 1, "written_by": "looma 9.0", "tenant": None}
     place.stored[id] = replace(place.stored[id], data=json.dumps(document).encode())
 
 
