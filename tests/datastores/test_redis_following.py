@@ -9,13 +9,15 @@ from datetime import UTC, datetime
 
 import pytest
 
+from looma_cli.adapters.datastores.redis import RedisDatastore
 from looma_cli.adapters.datastores.redis.following import older
 from looma_cli.adapters.datastores.redis.session import Refused, Session, information
 from looma_cli.adapters.engine import EngineApi
 from looma_cli.errors import ReplicationFailed
 from tests.datastores.following import PROMISES, Pair
-from tests.datastores.redis_data import ask, driver, fill, session
+from tests.datastores.redis_data import SETTINGS, ask, driver, fill, session
 from tests.datastores.redis_pair import RedisPair, fill_with_noise, numbers, pair_of, quiet, wait_until, wait_until_reached, writing
+from tests.datastores.servers import engine
 
 pytestmark = pytest.mark.engine
 
@@ -40,8 +42,8 @@ def test_promise(two: RedisPair, promise: Callable[[Pair], None]) -> None:
     leader, follower = two.leader, two.follower
     promise(
         Pair(
-            lambda: driver(leader),
-            lambda: driver(follower),
+            lambda: RedisDatastore(engine(), leader, SETTINGS),
+            lambda: RedisDatastore(engine(), follower, SETTINGS),
             two.address,
             lambda name: ask(leader, "SET", name, "x"),
             lambda name: ask(follower, "SET", name, "x"),

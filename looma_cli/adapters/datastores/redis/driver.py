@@ -66,7 +66,6 @@ class RedisDatastore:
         return following.obstacle(self._access, _access_of(leader))
 
     def follow(self, leader: Datastore, address: str, progress: Callable[[str], None]) -> None:
-        self.abandon()
         following.follow(self._access, _access_of(leader), address, progress)
 
     def position(self) -> Mapping[str, str]:

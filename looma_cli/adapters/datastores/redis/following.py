@@ -26,6 +26,7 @@ def follow(access: Access, leader: Access, address: str, progress: Callable[[str
     """Returns when all is here, and in the append-only file of this one: a promote has nothing to wait for."""
     with _failing(access), leader.session(_farewells(leader)) as source, access.session() as target:
         _prepare(source)
+        target.call("CLIENT", "UNPAUSE")
         target.call("CONFIG", "SET", "repl-diskless-load", "disabled")  # only what has arrived completely replaces what is there
         target.call("CONFIG", "SET", "replica-read-only", "yes")
         target.call("REPLICAOF", address, leader.settings.get("port", "6379"))
