@@ -61,20 +61,25 @@ def change_over(
     return change.planned("from here on there is only forward")
 
 
-def afterwards(tenant: Tenant, mode: str, *, frozen: bool) -> list[PlannedStep]:
-    """Writes again at once; then what still runs through the old layers ends."""
+def drained(tenant: Tenant, mode: str) -> list[PlannedStep]:
+    """What still runs through the old layers ends."""
     name, host = tenant.name, tenant.host
-    serving = mode == "serving"
-    serve = [SetRouteMode(name, host, "serving", "frozen").planned("the new layers take writes")] if serving and frozen else []
-    check = [CheckRoute(name, host, tenant.public_port).planned("seen from outside")] if serving else []
-    return [*serve, *check, DrainEdge(name, host).planned("requests in flight end")]
+    check = [CheckRoute(name, host, tenant.public_port).planned("seen from outside")] if mode == "serving" else []
+    return [*check, DrainEdge(name, host).planned("requests in flight end")]
 
 
-def kept(tenant: Tenant, old: Layers, keep_seconds: float, reason: str, record: Mapping[str, Any]) -> list[PlannedStep]:
-    """The old layers end, and wait for their time to be over."""
-    name, host = tenant.name, tenant.host
-    return [
-        *(StopLayer(name, layer, generation, host).planned("nobody asks it any more") for layer, generation in old),
-        KeepLayers(name, host, old, keep_seconds, reason, dict(record)).planned("for the way back"),
-        SettleFiles(name).planned("the old files are not needed any more"),
-    ]
+def thaw(tenant: Tenant, mode: str) -> list[PlannedStep]:
+    """Writes again at once; those of a tenant that does not serve stay refused."""
+    step = SetRouteMode(tenant.name, tenant.host, "serving", "frozen").planned("the new layers take writes")
+    return [step] if mode == "serving" else []
+
+
+def keep(tenant: Tenant, old: Layers, keep_seconds: float, reason: str, record: Mapping[str, Any]) -> PlannedStep:
+    """The old layers wait for their time to be over."""
+    return KeepLayers(tenant.name, tenant.host, old, keep_seconds, reason, dict(record)).planned("for the way back")
+
+
+def stopped(tenant: Tenant, old: Layers) -> list[PlannedStep]:
+    """The old layers end."""
+    stops = [StopLayer(tenant.name, layer, generation, tenant.host).planned("nobody asks it any more") for layer, generation in old]
+    return [*stops, SettleFiles(tenant.name).planned("the old files are not needed any more")]

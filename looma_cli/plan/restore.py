@@ -17,8 +17,7 @@ from looma_cli.plan.backups import NewBackup, restore_steps, save_steps, stores_
 from looma_cli.plan.create import Held, components_of, image_references, plan_create, reserve_edge
 from looma_cli.plan.lifecycle import require
 from looma_cli.plan.observation import HostObservation, Limits
-from looma_cli.plan.replacing import Layers, afterwards, change_over, new_holdings, next_generations
-from looma_cli.plan.replacing import kept as kept_layers
+from looma_cli.plan.replacing import Layers, change_over, drained, keep, new_holdings, next_generations, stopped, thaw
 from looma_cli.steps.backups import AdoptBackups
 from looma_cli.steps.datastores import AwaitStores
 from looma_cli.steps.generations import (
@@ -116,7 +115,8 @@ def plan_restore(
     ]
     pivot = len(steps) - 1
     old: Layers = [["app", tenant.app_generation], ["data", tenant.data_generation]]
-    steps += [*afterwards(tenant, mode, frozen=True), *kept_layers(tenant, old, keep_seconds, "backup.restore", {})]
+    away = keep(tenant, old, keep_seconds, "backup.restore", {})
+    steps += [*thaw(tenant, mode), away, *drained(tenant, mode), *stopped(tenant, old)]
     changes = [f"~ {store} from backup {backup.id} of {backup.created_at:%Y-%m-%d %H:%M} UTC" for store, backup in sources]
     changes += [f"+ {LayerReference(name, layer, generation).project}" for layer, generation in layers]
     return Plan("backup.restore", name, tuple(steps), pivot, tuple(changes), _freeze_warning(tenant, safety))

@@ -20,9 +20,17 @@ from looma_cli.plan.backups import NewBackup, save_steps, stores_in
 from looma_cli.plan.create import Held, components_of, image_references, reserve_edge, resolve_release
 from looma_cli.plan.lifecycle import require
 from looma_cli.plan.observation import HostObservation, Limits
-from looma_cli.plan.replacing import Layers, afterwards, change_over, kept, migrations, new_holdings, next_generations
+from looma_cli.plan.replacing import Layers, change_over, drained, keep, migrations, new_holdings, next_generations, stopped, thaw
 from looma_cli.steps.datastores import AwaitStores
-from looma_cli.steps.following import AwaitFollowers, CompareFollowers, CopyStore, DismissFollowers, FollowStore, PromoteFollowers
+from looma_cli.steps.following import (
+    AwaitFollowers,
+    CompareFollowers,
+    CopyStore,
+    DismissFollowers,
+    FollowStore,
+    NoteCutOver,
+    PromoteFollowers,
+)
 from looma_cli.steps.generations import EnsureSecrets, ReserveGeneration
 from looma_cli.steps.layers import CreateLayer, PullImages, RenderStack, StartLayer
 from looma_cli.steps.routes import ApplyRoute, AwaitWrites, EnsureEdge, PutBackRoute, SetRouteMode
@@ -269,12 +277,14 @@ def _end(
     record = {"edition": tenant.edition, "release": tenant.release}
     old: Layers = [["app", tenant.app_generation]]
     if request.data == "reuse":
-        return [*afterwards(tenant, mode, frozen=False), *kept(tenant, old, request.keep_seconds, KIND, record)]
-    following, _ = _divided(source, target, tenant, stores)
-    pair = (tenant.name, tenant.host, tenant.data_generation, source.name, data, target.name)
-    part = [DismissFollowers(*pair, following).planned("each is its own now")] if following else []
+        return [keep(tenant, old, request.keep_seconds, KIND, record), *drained(tenant, mode), *stopped(tenant, old)]
     old.append(["data", tenant.data_generation])
-    return [*afterwards(tenant, mode, frozen=True), *part, *kept(tenant, old, request.keep_seconds, KIND, record)]
+    following, copied = _divided(source, target, tenant, stores)
+    pair = (tenant.name, tenant.host, tenant.data_generation, source.name, data, target.name)
+    note = [NoteCutOver(*pair, [*following, *copied]).planned("what is written from here on can be counted")]
+    part = [DismissFollowers(*pair, following).planned("each is its own now")]
+    away = keep(tenant, old, request.keep_seconds, KIND, record)
+    return [*thaw(tenant, mode), away, *note, *drained(tenant, mode), *(part if following else []), *stopped(tenant, old)]
 
 
 # --- what is said of it -----------------------------------------------------------------------------------------------

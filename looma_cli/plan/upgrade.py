@@ -17,7 +17,7 @@ from looma_cli.model.tenant import LayerReference, Tenant
 from looma_cli.plan.create import Held, components_of, image_references, reserve_edge
 from looma_cli.plan.lifecycle import require
 from looma_cli.plan.observation import HostObservation, Limits
-from looma_cli.plan.replacing import Layers, afterwards, change_over, new_holdings, next_generations
+from looma_cli.plan.replacing import Layers, change_over, drained, new_holdings, next_generations
 from looma_cli.plan.switch import app_steps, refuse_no_room, taken_ports
 from looma_cli.steps.generations import ChangeGeneration, ForgetLayers, RemoveLayerFiles, ReserveGeneration
 from looma_cli.steps.layers import PullImages, RemoveLayer, RenderStack, SettleFiles
@@ -68,7 +68,7 @@ def plan_upgrade(
     ]
     pivot = len(steps) - 1
     steps += [
-        *afterwards(tenant, mode, frozen=False),
+        *drained(tenant, mode),
         RemoveLayer(name, "app", tenant.app_generation, host).planned("nobody asks it any more"),
         RemoveLayerFiles(name, old).planned("nothing is left behind"),
         ForgetLayers(name, old).planned("last, so that a resume finds everything"),
@@ -96,13 +96,14 @@ def release_before(tenant: Tenant, operations: Sequence[Operation]) -> str:
     """The release that the tenant had before its last change of release, from its operations, newest first. Raises NotAllowed where there
     was none since it came to its edition."""
     for operation in operations:
-        if operation.status != "done":
+        if operation.status != "done" or operation.kind not in (UPGRADE, ROLLBACK, "edition.switch", "edition.rollback"):
             continue
-        if operation.kind in (UPGRADE, ROLLBACK):
-            change = next(step for step in operation.plan.steps if step.name == ChangeGeneration.name)
-            return str(change.params["previous"]["release"])
-        if operation.kind in ("edition.switch", "edition.rollback"):
+        change = next(step.params for step in operation.plan.steps if step.name == ChangeGeneration.name)
+        if change["changes"]["release"] != tenant.release:
+            continue
+        if operation.kind not in (UPGRADE, ROLLBACK):
             break
+        return str(change["previous"]["release"])
     raise NotAllowed(
         f"tenant {tenant.name} has had no other release of {tenant.edition}",
         f"looma tenant upgrade {tenant.name} --release R, or looma edition rollback {tenant.name}",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
-from looma_cli.errors import BackupFailed, NotAllowed, NotFound, ReplicationFailed, Unhealthy
+from looma_cli.errors import BackupFailed, LoomaError, NotAllowed, NotFound, ReplicationFailed, Unhealthy
 from looma_cli.model.backup import Fingerprint
 from looma_cli.model.layer import Workload
 from looma_cli.model.protocols import Datastore
@@ -247,3 +248,29 @@ class DismissFollowers(PairStep):
             except (BackupFailed, NotAllowed, NotFound, ReplicationFailed, Unhealthy) as error:
                 left.append(f"{store}: {error.message}")
         return "; ".join(left)
+
+
+@dataclass(frozen=True)
+class NoteCutOver(PairStep):
+    """Where each new datastore's counter of writes stands, written down with the old data layer: a rollback says by it what it would lose.
+    One that does not tell is left out; the change-over is through whatever it says."""
+
+    name = "note-cut-over"
+    stores: list[str]
+
+    def title(self) -> str:
+        return "Note where writing begins"
+
+    def do(self, world: World, progress: Progress) -> str:
+        written: dict[str, int] = {}
+
+        def note(store: str) -> None:
+            with suppress(LoomaError):
+                written[store] = self.follower(world, store).written()
+
+        for_each(self.stores, note)
+        with world.store.write() as state:
+            for kept in state.kept_layers(self.tenant):
+                if kept.reference == self.old_layer:
+                    state.keep_layer(replace(kept, record={**kept.record, "written": written}))
+        return ""

@@ -117,6 +117,23 @@ class ForgetLayers(StateStep):
 
 
 @dataclass(frozen=True)
+class TakeBackLayers(StateStep):
+    """Layers that were kept for the way back are their tenant's own again."""
+
+    name = "take-back-layers"
+    tenant: str
+    layers: list[list[Any]]
+
+    def title(self) -> str:
+        return "Take the kept layers back"
+
+    def do(self, world: World, state: State) -> str:
+        for layer, generation in self.layers:
+            state.forget_layer(LayerReference(self.tenant, layer, generation))
+        return ""
+
+
+@dataclass(frozen=True)
 class RemoveLayerFiles(WorldStep):
     """The rendered files of layers that are gone."""
 

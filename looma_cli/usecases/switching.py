@@ -10,6 +10,7 @@ from looma_cli.model.operation import Operation, Plan
 from looma_cli.model.protocols import State
 from looma_cli.model.switch import Room, StoreSeen, SwitchRequest
 from looma_cli.model.tenant import SERVING, LayerReference, Tenant
+from looma_cli.plan.back import WayBack, plan_rollback, way_back
 from looma_cli.plan.backups import NewBackup, stores_of
 from looma_cli.plan.reallocate import Refused
 from looma_cli.plan.switch import lost_stores, plan_switch
@@ -67,6 +68,52 @@ class SwitchUseCases:
 
         plan = replanning(self._context, tenant.host, attempt, keep=tenant.public_port)
         return plan if dry_run and plan else self._last_operation(tenant.name, "edition.switch")
+
+    def rollback(
+        self, name: str, *, carry: bool = False, keep_seconds: float = 3600.0, dry_run: bool = False, wait_seconds: float = 0
+    ) -> Operation | Plan:
+        """Back to the edition that the last switch left, while its layers are kept: as they were, or with ``carry`` as a switch of its own,
+        which brings along what was written since. Raises NotAllowed where nothing is kept any more."""
+        tenant = self._tenant(name)
+        if carry:
+            back = self.way_back(name)
+            request = SwitchRequest(name, back.edition, back.release, keep_seconds=keep_seconds)
+            return self.switch(request, dry_run=dry_run, wait_seconds=wait_seconds)
+        seen, room = observe_host(self._context, tenant.host, engine=True), room_on(self._context, tenant)
+        lost = self.lost(name)
+
+        def decide(state: State) -> Plan:
+            now = state.tenant(name)
+            back = way_back(now, state.kept_layers(name))
+            return plan_rollback(
+                now,
+                back,
+                self._world.catalog.edition(back.edition),
+                room,
+                seen,
+                keep_seconds=keep_seconds,
+                lost=lost,
+                registry=self._context.registry,
+                edge_image=self._context.edge_image(now.images),
+                support_images=self._context.support_images(now.images),
+            )
+
+        plan = change(self._context, name, "edition.rollback", tenant.host, decide, dry_run=dry_run, wait_seconds=wait_seconds)
+        return plan if dry_run and plan else self._last_operation(name, "edition.rollback")
+
+    def way_back(self, name: str) -> WayBack:
+        """Raises NotAllowed where nothing of an earlier edition is kept."""
+        with self._world.store.read() as state:
+            return way_back(state.tenant(name), state.kept_layers(name))
+
+    def lost(self, name: str) -> dict[str, int]:
+        """How often each datastore was written to since the last switch, as far as it can be told: nothing of it is in the layers that
+        were left. Empty where the data layer stayed the tenant's own."""
+        tenant, back = self._tenant(name), self.way_back(name)
+        if back.data is None or tenant.status not in SERVING:
+            return {}
+        now = {store: open_store(self._world, tenant.layer("data"), tenant.host, store).written() for store in back.written}
+        return {store: max(0, count - back.written[store]) for store, count in now.items()}
 
     def finalize(self, name: str, *, dry_run: bool = False) -> Operation | Plan:
         """Let go of what the tenant has left, at once: there is no way back then. Raises NotAllowed where nothing is kept."""

@@ -177,6 +177,10 @@ class FakeDatastore:
         self._stores.told.append(("promote", self.name))
         self._stores.replication.promote(self._volume)
 
+    def written(self) -> int:
+        self.probe()
+        return sum(len(rows) for rows in self._stores.tables(self._volume).values())
+
     def dismiss(self) -> None:
         self.probe()
         self._stores.told.append(("dismiss", self.name))

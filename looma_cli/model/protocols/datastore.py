@@ -101,6 +101,11 @@ class Datastore(Protocol):
         The leader is not asked: it may be gone. Idempotent, also for one that never followed."""
         ...
 
+    def written(self) -> int:
+        """A counter that grows with what clients write (transactions, rows or commands, as the server counts): the difference of two tells
+        how much was written in between, within what the server does by itself. It may begin anew when the server starts."""
+        ...
+
     def dismiss(self) -> None:
         """Of a leader: what its followers needed here (account, slot, log held back, access rule) is gone. Idempotent; a follower that is
         left stays where it is. Clients notice nothing."""

@@ -22,6 +22,7 @@ from looma_cli.adapters.datastores.mysql.inventory import inventory
 from looma_cli.adapters.datastores.mysql.moment import IDLE_SECONDS, MysqlMoment, assembled, moment
 from looma_cli.adapters.datastores.mysql.restore import restore
 from looma_cli.adapters.datastores.mysql.session import Session, opened
+from looma_cli.adapters.datastores.mysql.written import written
 from looma_cli.errors import BackupFailed, ReplicationFailed, Unhealthy
 from looma_cli.model.backup import Fingerprint, StoreInformation
 from looma_cli.model.layer import Workload
@@ -83,6 +84,9 @@ class MysqlDatastore:
 
     def promote(self) -> None:
         following.promote(self.client)
+
+    def written(self) -> int:
+        return written(self.client)
 
     def dismiss(self) -> None:
         following.dismiss(self.client)

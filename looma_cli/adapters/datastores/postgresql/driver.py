@@ -16,6 +16,7 @@ from looma_cli.adapters.datastores.postgresql.obstacle import obstacle
 from looma_cli.adapters.datastores.postgresql.restore import restore
 from looma_cli.adapters.datastores.postgresql.snapshot import snapshots
 from looma_cli.adapters.datastores.postgresql.standby import promote, reached
+from looma_cli.adapters.datastores.postgresql.written import written
 from looma_cli.errors import BackupFailed, CommandFailed, NotAllowed, NotFound, ReplicationFailed, Unhealthy
 from looma_cli.model.backup import Fingerprint, StoreInformation
 from looma_cli.model.layer import Workload
@@ -95,6 +96,9 @@ class PostgresqlDatastore:
 
     def promote(self) -> None:
         promote(self.access)
+
+    def written(self) -> int:
+        return written(self.access)
 
     def dismiss(self) -> None:
         dismiss(self.access)

@@ -11,6 +11,7 @@ from looma_cli.adapters.datastores.redis.fingerprint import Reader
 from looma_cli.adapters.datastores.redis.moment import STREAM, RedisMoment, moment
 from looma_cli.adapters.datastores.redis.restore import free, restore
 from looma_cli.adapters.datastores.redis.session import information
+from looma_cli.adapters.datastores.redis.written import written
 from looma_cli.errors import BackupFailed, CommandFailed, EngineUnavailable, LoomaError, NotAllowed, NotFound, ReplicationFailed, Unhealthy
 from looma_cli.model.backup import Fingerprint, StoreInformation
 from looma_cli.model.layer import Workload
@@ -76,6 +77,9 @@ class RedisDatastore:
 
     def promote(self) -> None:
         following.promote(self._access)
+
+    def written(self) -> int:
+        return written(self._access)
 
     def dismiss(self) -> None:
         """A follower that is left is on its own: it keeps what it has, and takes writes."""

@@ -69,6 +69,45 @@ def switch(
     return Page(result, "operations.page", following=f"looma health {tenant}, looma edition rollback {tenant} within {keep}")
 
 
+@noun.verb(
+    "rollback",
+    changes=True,
+    example="""
+looma edition rollback acme
+looma edition rollback acme --carry""",
+)
+def rollback(
+    session: Session,
+    tenant: options.Tenant,
+    carry: Annotated[bool, typer.Option("--carry", help="Bring along what was written since the switch.")] = False,
+    keep: Keep = "1h",
+    yes: options.Yes = False,
+) -> Any:
+    """Move a tenant back to the edition that it came from, while the old layers are kept.
+
+    Without --carry they serve again with the data of then: it asks first, and says what would not be there.
+    """
+    switches = session.looma.switches
+    if not carry and not session.dry_run:
+        _ask(session, tenant, yes)
+    result = switches.rollback(tenant, carry=carry, keep_seconds=validation.duration(keep), **session.change)
+    if session.dry_run:
+        return result
+    return Page(result, "operations.page", following=f"looma health {tenant}, looma edition finalize {tenant}")
+
+
+def _ask(session: Session, tenant: str, yes: bool) -> None:
+    """Where something would be lost, and not before it is known that there is a way back."""
+    from looma_cli.plan.back import loss_lines
+
+    back = session.looma.switches.way_back(tenant)
+    lines = loss_lines(session.looma.switches.lost(tenant))
+    for line in lines:
+        session.tell(f"  {line}")
+    if lines:
+        session.confirm(f"Move tenant {tenant} back to {back.edition} {back.release} as it was left?", yes)
+
+
 @noun.verb("finalize", changes=True, waits=False, example="looma edition finalize acme")
 def finalize(session: Session, tenant: options.Tenant, yes: options.Yes = False) -> Any:
     """Let go of the layers that a tenant has left, before their time is over. There is no way back then."""
