@@ -23,6 +23,7 @@ from looma_cli.plan.replacing import Layers, change_over, drained, keep, stopped
 from looma_cli.plan.switch import KIND as SWITCH
 from looma_cli.plan.switch import refuse_no_room
 from looma_cli.steps.datastores import AwaitStores
+from looma_cli.steps.following import NoteCutOver
 from looma_cli.steps.generations import TakeBackLayers
 from looma_cli.steps.layers import PullImages, RenderStack, StartLayer
 from looma_cli.steps.routes import ApplyRoute, AwaitWrites, EnsureEdge, PutBackRoute, SetRouteMode
@@ -101,6 +102,7 @@ def plan_rollback(
         *(thaw(tenant, mode) if frozen else []),
         TakeBackLayers(name, layers).planned("they are the tenant's own again"),
         keep(tenant, old, keep_seconds, KIND, record),
+        *_noted(tenant, back, edition),
         *drained(tenant, mode),
         *stopped(tenant, old),
     ]
@@ -126,6 +128,14 @@ def _started(tenant: Tenant, back: WayBack, edition: Edition, changes: Mapping[s
         StartLayer(name, "app", back.app, host, "stopped").planned("on the data of then"),
         AwaitHealthy(name, "app", host, back.app, changes).planned("no route before health"),
     ]
+
+
+def _noted(tenant: Tenant, back: WayBack, edition: Edition) -> list[PlannedStep]:
+    if back.data is None:
+        return []
+    stores = stores_in(edition.of_profile(tenant.profile))
+    pair = (tenant.name, tenant.host, tenant.data_generation, tenant.edition, back.data, edition.name)
+    return [NoteCutOver(*pair, stores).planned("what is written from here on can be counted")]
 
 
 def _freeze(name: str, host: str) -> list[PlannedStep]:
