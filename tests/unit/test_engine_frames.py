@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import struct
+import time
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from looma_cli.adapters.engine.program import ERRORS_KEPT, Frames
+from looma_cli.adapters.engine.program import ERRORS_KEPT, ExecProgram, Frames
 
 FRAMES = st.lists(st.tuples(st.sampled_from([1, 2]), st.binary(max_size=40)), max_size=12)
 
@@ -32,3 +33,30 @@ def test_only_the_end_of_errors_is_kept() -> None:
     assert len(taken.errors) == ERRORS_KEPT
     assert b"099" in taken.errors
     assert not taken.waiting
+
+
+class Flowing:
+    """A hijacked connection on which a dump arrives, one frame of 8 KiB every tenth of a millisecond."""
+
+    received = b""
+    frames = 2000
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._taken = 0
+
+    def receive(self, amount: int) -> bytes:
+        if self._taken == self.frames:
+            return b""
+        while not (there := min(int((time.monotonic() - self._began) * 10_000), self.frames) - self._taken):
+            time.sleep(0.0001)
+        there = min(there, amount // 8200)
+        self._taken += there
+        return (struct.pack(">BxxxL", 1, 8192) + bytes(8192)) * there
+
+
+def test_what_flows_in_little_pieces_is_handed_on_in_large_ones() -> None:
+    program = ExecProgram(Flowing(), lambda: 0)  # type: ignore[arg-type]
+    pieces = [len(piece) for piece in iter(program.read, b"")]
+    assert sum(pieces) == Flowing.frames * 8192
+    assert len(pieces) < Flowing.frames / 4

@@ -7,6 +7,7 @@ block the other.
 from __future__ import annotations
 
 import struct
+import time
 from collections.abc import Callable
 
 from looma_cli.adapters.engine.hijack import Hijacked
@@ -16,6 +17,10 @@ PIECE = 1 << 20
 HEADER = 8
 ERRORS_KEPT = 16 << 10
 STDOUT, STDERR = 1, 2
+# A dump comes in pieces of 4 to 32 KiB, and each takes as long to hand on as a large one. What lies between these is part of a dump of
+# which more is on its way; in a millisecond it is not so much that the engine (whose socket holds some 100 KiB) would have to wait.
+FLOWING, PLENTY = 4 << 10, 64 << 10
+PAUSE_SECONDS = 0.001
 _FRAME = struct.Struct(">BxxxL")  # stream, length of the payload
 
 
@@ -78,11 +83,16 @@ class ExecProgram:
         self._frames = Frames()
         self._frames.feed(connection.received)
         self.ended = False
+        self._last = 0  # how many bytes came with the last read
 
     def read(self) -> bytes:
+        if FLOWING <= self._last < PLENTY:
+            time.sleep(PAUSE_SECONDS)
         while not self._frames.waiting and not self.ended:
             self._receive()
-        return self._frames.output()
+        output = self._frames.output()
+        self._last = len(output)
+        return output
 
     def write(self, data: bytes) -> None:
         view = memoryview(data)
