@@ -64,14 +64,18 @@ class Hijacked:
 
 @contextmanager
 def hijack(api: EngineApi, path: str, body: Mapping[str, Any] | None = None) -> Iterator[Hijacked]:
-    """POST and take the connection over; closed on leaving. Raises as ``EngineApi.stream`` does."""
+    """POST and take the connection over; closed on leaving. Raises as ``EngineApi.stream`` does.
+
+    Without a ``body`` none is sent, not even an empty object: the engine does not wait for one where it expects none, and bytes that
+    come after it has taken the connection over are the program's input.
+    """
     connection = api.connect()
     try:
         with _as_unavailable(api.url):
             connection.connect()
             channel = connection.sock
             channel.settimeout(api.timeout_seconds)
-            connection.request("POST", path, json.dumps(body or {}).encode(), _UPGRADE)
+            connection.request("POST", path, None if body is None else json.dumps(body).encode(), _UPGRADE)
             response = connection.getresponse()
             if response.status >= 400:
                 raise refusal(response.status, response.read())
