@@ -14,7 +14,7 @@ from tests.crash.mortal import Mortal
 SAVE = ["ensure-repository", "backup-stores", "record-backup"]
 FILL = ["restore-store", "restore-store", "compare-store", "compare-store"]
 UP = ["render-stack", "pull-images", "start-layer", "create-layer", "await-stores", *FILL, "await-healthy", "start-layer", "await-healthy"]
-AWAY = ["drain-edge", "stop-layer", "stop-layer", "keep-layers", "settle-files"]
+AWAY = ["drain-edge", "stop-layer", "stop-layer", "settle-files"]
 
 
 def planned(tmp_path: Path, status: str = "running") -> Mortal:
@@ -51,7 +51,7 @@ def test_restore_of_a_running_tenant(tmp_path: Path) -> None:
     machine = planned(tmp_path)
     plan = machine.looma().restores.restore(restore(backup=oldest(machine)), dry_run=True)
     freeze = ["set-route-mode", "await-writes"]
-    route = ["put-back-route", "apply-route", "change-generation", "set-route-mode", "check-route"]
+    route = ["put-back-route", "apply-route", "change-generation", "set-route-mode", "keep-layers", "check-route"]
     assert names(plan) == ["reserve-generation", "ensure-edge", *freeze, *SAVE, *UP, *route, *AWAY]
     assert plan.steps[plan.pivot].name == "change-generation"  # type: ignore[union-attr]
 
@@ -59,7 +59,7 @@ def test_restore_of_a_running_tenant(tmp_path: Path) -> None:
 def test_restore_of_a_suspended_tenant_serves_nobody(tmp_path: Path) -> None:
     machine = planned(tmp_path, "suspended")
     plan = machine.looma().restores.restore(restore(backup=oldest(machine)), dry_run=True)
-    assert names(plan) == ["reserve-generation", "ensure-edge", *SAVE, *UP, "put-back-route", "apply-route", "change-generation", *AWAY]
+    assert names(plan) == ["reserve-generation", "ensure-edge", *SAVE, *UP, "put-back-route", "apply-route", "change-generation", "keep-layers", *AWAY]
     assert [step.params["mode"] for step in plan.steps if step.name == "apply-route"] == ["suspended"]  # type: ignore[union-attr]
 
 

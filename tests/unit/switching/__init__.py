@@ -1,0 +1,1 @@
+"""Edition switches, upgrades and the ways back, on fakes."""
