@@ -115,6 +115,7 @@ CHANGING = {
     "operation resume", "operation rollback", "image build", "image bundle", "image load", "core up", "core down", "state rebuild",
     "backup create", "backup verify", "backup drill", "backup restore", "backup prune", "backup copy", "backup schedule", "backup run",
     "tenant export", "tenant import",
+    "tenant upgrade", "tenant rollback", "edition switch", "edition rollback", "edition finalize",
 }  # fmt: skip
 
 
@@ -124,6 +125,8 @@ def test_who_takes_which_common_option() -> None:
     assert {path for path, own in options.items() if "-o" not in own} == {"tenant exec"}
     assert {path for path, own in options.items() if "--yes" in own} == {
         "tenant delete",
+        "edition rollback",
+        "edition finalize",
         "operation rollback",
         "core down",
         "state rebuild",
