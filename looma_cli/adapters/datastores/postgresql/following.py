@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from looma_cli.adapters.datastores.postgresql.access import Access
 from looma_cli.adapters.datastores.postgresql.catalogue import FOLLOWER
-from looma_cli.adapters.datastores.postgresql.leading import HBA_MARK, administration, prepare, replication_errors
+from looma_cli.adapters.datastores.postgresql.leading import HBA_MARK, prepare, replication_errors
 from looma_cli.adapters.datastores.postgresql.session import last_words
 from looma_cli.adapters.datastores.postgresql.standby import check, serious, state_of
 from looma_cli.errors import CommandFailed, NotAllowed, NotFound, ReplicationFailed
@@ -24,7 +24,11 @@ START_SECONDS = 600.0  # the copy is synchronised, and what was logged meanwhile
 PAUSE_SECONDS = 0.05
 HINT = "looma tenant logs TENANT postgresql shows what happened"
 # The slot keeps the log from before the copy's start, so the copy needs none of it.
-_COPY = ("pg_basebackup", "--pgdata=-", "--format=tar", "--wal-method=none", "--checkpoint=fast", "--no-manifest", "--no-password")
+_BACKUP = ("pg_basebackup", "--pgdata=-", "--format=tar", "--wal-method=none", "--checkpoint=fast", "--no-manifest", "--no-password")
+COMPLETE = "looma: copy complete"
+# It writes 4 KiB at a time, which costs the engine more than all the rest; a pipeline's status is that of its end, so it says how it ended.
+_PIPELINE = f'{{ "$@" && echo "{COMPLETE}" >&2; }} | dd obs=256k status=none'
+_COPY = ("sh", "-c", _PIPELINE, "sh", *_BACKUP)
 # Its input: settings, a line with a dot, the archive. Names that an image takes as a sign of a first start are not removed before they
 # come again. Of the leader's own things only the access for its follower stays there.
 _REPLACE = f"""
@@ -47,23 +51,16 @@ def follow(access: Access, leader: Access, address: str, progress: Callable[[str
     """Raises ReplicationFailed, EngineUnavailable."""
     with replication_errors(access):
         access.engine.end_beside(access.workload)
-    password = prepare(leader)
-    directory, port = _place(leader)
+    place, password = prepare(leader)
     progress("copying")
     with replication_errors(access):
         access.engine.switch(access.workload, on=False)
-        _copy(access, leader, directory, _settings(address, port, password), progress)
+        _copy(access, leader, place["directory"], _settings(address, place["port"], password), progress)
         progress("starting")
         started = time.time()
         access.engine.switch(access.workload, on=True)
     _wait(access, started)
     progress("following")
-
-
-def _place(leader: Access) -> tuple[str, str]:
-    with administration(leader) as session:
-        row = session.rows("SELECT current_setting('data_directory') AS directory, current_setting('port') AS port")[0]
-    return row["directory"], row["port"]
 
 
 def _settings(address: str, port: str, password: str) -> str:
@@ -97,7 +94,7 @@ def _copy(access: Access, leader: Access, directory: str, settings: str, progres
             target.write(f"{settings}.\n".encode())
             for chunk in _reported(iter(source.read, b""), progress):
                 target.write(chunk)
-        if source.finish():
+        if source.finish() or not source.errors().rstrip().endswith(COMPLETE):
             raise ReplicationFailed(f"the copy of {leader.workload.component} ended early: {last_words(source)}", HINT)
         target.close_input()
         if target.finish():

@@ -11,36 +11,46 @@ from contextlib import ExitStack, contextmanager
 
 from looma_cli.adapters.datastores.postgresql.access import APPLICATION, FALLBACKS, Access
 from looma_cli.adapters.datastores.postgresql.catalogue import FOLLOWER, LEADER_POSITION
-from looma_cli.adapters.datastores.postgresql.session import HINT, Session, as_objects
+from looma_cli.adapters.datastores.postgresql.session import HINT, Row, Session, as_objects
 from looma_cli.errors import BackupFailed, CommandFailed, NotAllowed, NotFound, ReplicationFailed
 
-ATTEMPTS = 3
 HBA_MARK = "# looma follower"
 _HBA_LINE = f"host replication {FOLLOWER} all scram-sha-256 {HBA_MARK}"
-# Written beside it and moved over it: the server may read it at any time.
-_WRITE_HBA = f"""
+# Run by the server, that tells it the file's path. Written beside it and moved over it: the server may read it at any time.
+_WRITE_HBA = """
 set -eu
 umask 077
-if [ -z "$2" ] && ! grep -q '{HBA_MARK}$' "$1"; then exit 0; fi
-if [ -n "$2" ]; then printf '%s\\n' "$2" >"$1.looma"; else : >"$1.looma"; fi
-sed '/{HBA_MARK}$/d' "$1" >>"$1.looma"
-mv -f "$1.looma" "$1"
+read -r file
+if [ -z "{line}" ] && ! grep -q "{mark}$" "$file"; then exit 0; fi
+if [ -n "{line}" ]; then echo "{line}" >"$file.looma"; else : >"$file.looma"; fi
+sed "/{mark}$/d" "$file" >>"$file.looma"
+mv -f "$file.looma" "$file"
 """
+
+
+def _hba(line: str) -> str:
+    return f"COPY (SELECT current_setting('hba_file')) TO PROGRAM $looma${_WRITE_HBA.format(line=line, mark=HBA_MARK)}$looma$;"
+
+
 _RELOAD = as_objects("SELECT pg_reload_conf() AS done")
 _END_SENDERS = f"""SELECT pg_terminate_backend(pid, 5000) AS ended FROM pg_stat_activity
 WHERE backend_type = 'walsender' AND (usename = '{FOLLOWER}' OR application_name = '{APPLICATION}')"""
 _DROP_SLOT = f"SELECT pg_drop_replication_slot(slot_name)::text AS done FROM pg_replication_slots WHERE slot_name = '{FOLLOWER}'"
 # One that may not log in cannot come back for its slot. A copy that nobody reads any more ends too.
 _DISMISS = rf"""
+{_hba("")}
 {_RELOAD}
 SELECT 'ALTER ROLE {FOLLOWER} NOLOGIN' FROM pg_roles WHERE rolname = '{FOLLOWER}' \gexec
 {as_objects(_END_SENDERS)}
 {as_objects(_DROP_SLOT)}
 SELECT 'DROP ROLE {FOLLOWER}' FROM pg_roles WHERE rolname = '{FOLLOWER}' \gexec
 """
+_PLACE = "SELECT current_setting('data_directory') AS directory, current_setting('port') AS port"
 _MAKE_SLOT = as_objects(f"SELECT pg_create_physical_replication_slot('{FOLLOWER}', true)::text AS made")
 # The password must be in no log, and of the form that the line of access asks for, whatever is set for the database or the role.
-_PREPARE = f"""
+_PREPARE = rf"""
+\set password %s
+{_hba(_HBA_LINE)}
 SET log_statement = 'none'; SET log_min_duration_statement = -1; SET log_min_error_statement = 'panic';
 SET password_encryption = 'scram-sha-256';
 CREATE ROLE {FOLLOWER} LOGIN REPLICATION PASSWORD :'password';
@@ -65,6 +75,8 @@ def _open(access: Access, stack: ExitStack) -> Session:
                 session = one.enter_context(access.session(database, mark=""))
                 session.run("SET synchronous_commit = local;")
             except BackupFailed as error:
+                if "does not exist" not in error.message:
+                    raise
                 errors.append(error)
                 continue
             stack.push(one.pop_all())
@@ -83,34 +95,19 @@ def replication_errors(access: Access) -> Iterator[None]:
         raise ReplicationFailed(message, error.hint or HINT) from error
 
 
-def prepare(access: Access) -> str:
-    """For one follower, the only one from now on; its new password."""
-    dismiss(access)
+def prepare(access: Access) -> tuple[Row, str]:
+    """For one follower, the only one from now on: where things are (``directory``, ``port``), and its new password."""
     password = secrets.token_hex(24)
     with administration(access) as session:
-        _write_hba(access, session, _HBA_LINE)
-        session.run(f"\\set password {password}\n{_PREPARE}")
-    return password
+        session.run(_DISMISS)
+        session.run(_PREPARE % password)
+        return session.rows(_PLACE)[0], password
 
 
 def dismiss(access: Access) -> None:
     """Idempotent. Raises ReplicationFailed when a follower will not let go."""
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            with administration(access) as session:
-                _write_hba(access, session, "")
-                session.run(_DISMISS)
-            return
-        except ReplicationFailed:
-            if attempt == ATTEMPTS:
-                raise
-
-
-def _write_hba(access: Access, session: Session, line: str) -> None:
-    file = session.rows("SELECT current_setting('hba_file') AS path")[0]["path"]
-    code, output = access.engine.execute(access.workload, ["sh", "-c", _WRITE_HBA, "sh", file, line])
-    if code:
-        raise BackupFailed(f"{file} cannot be written: {output.strip()}", HINT)
+    with administration(access) as session:
+        session.run(_DISMISS)
 
 
 def position(access: Access) -> Mapping[str, str]:

@@ -35,8 +35,15 @@ class Session:
     def answer(self) -> list[Row]:
         rows = []
         while (line := self._line()) != self._mark:
-            rows.append(json.loads(line))
+            rows.append(self._row(line))
         return rows
+
+    def _row(self, line: str) -> Row:
+        """An engine that cannot start the client says so where its output would be."""
+        try:
+            return json.loads(line)
+        except ValueError as error:
+            raise BackupFailed(f"{self._where}: {line}", HINT) from error
 
     def rows(self, query: str) -> list[Row]:
         """Of one query, without a semicolon."""
