@@ -25,7 +25,8 @@ SELECT coalesce('LOCK TABLE ' || string_agg(format('ONLY %I.%I', n.nspname, c.re
     'SET lock_timeout = 0') AS lock_tables {_LOCKABLE} \gset
 """
 
-# Who writes rows, defines tables or roles, or changes a large object, waits; who reads goes on.
+# Who writes rows, defines tables or roles, or opens a large object (the server locks them for reading as for writing), waits; other
+# readers go on.
 _HELD_CATALOGUES = "pg_class, pg_largeobject, pg_largeobject_metadata, pg_authid, pg_database"
 HOLD_STATEMENT = rf"""
 SELECT 'LOCK TABLE ' || concat_ws(', ', string_agg(format('ONLY %I.%I', n.nspname, c.relname), ', '), '{_HELD_CATALOGUES}')
