@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
 import select
 import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,12 +28,25 @@ class ForkedWorkers:
     def __init__(self, before: Callable[[], None], count: int | None = None) -> None:
         self._before = before
         self.count = count or len(os.sched_getaffinity(0))
+        self._crew: Crew | None = None
+
+    @property
+    def interrupted(self) -> bool:
+        """See ``Workers``."""
+        return self._crew is not None and self._crew.interrupted
+
+    def tell(self, message: Any) -> None:
+        """See ``Workers``."""
+        if self._crew is not None:
+            self._crew.tell(message)
 
     @contextmanager
-    def at_work(self, work: Callable[[int], Any], count: int | None = None) -> Iterator[Crew]:
+    def at_work(
+        self, work: Callable[[int], Any], count: int | None = None, heard: Callable[[Any], None] = lambda message: None
+    ) -> Iterator[Crew]:
         """See ``Workers``. Leaving by an exception kills them, as a second Ctrl-C should."""
         self._before()
-        crew = Crew()
+        crew = self._crew = Crew(heard)
         try:
             for _ in range(count or self.count):
                 crew.hire(work)
@@ -46,9 +61,13 @@ class ForkedWorkers:
 
 
 class Crew:
-    """Implements ``model.protocols.Crew``."""
+    """Implements ``model.protocols.Crew``. A worker has it too, forked, with the parent's end of its own pipe as ``_parent``."""
 
-    def __init__(self) -> None:
+    def __init__(self, heard: Callable[[Any], None] = lambda message: None) -> None:
+        self._heard = heard
+        self._interrupted = mmap.mmap(-1, 1)  # one byte, seen by all that are forked from here
+        self._parent: Connection | None = None
+        self._telling = Lock()
         self._workers: dict[Connection, int] = {}  # the parent's end of each worker's pipe -> its pid
         self._hands: dict[Connection, list[int]] = {}
         self._pids: list[int] = []
@@ -62,6 +81,7 @@ class Crew:
         if not pid:
             for connection in (ours, *self._workers):
                 connection.close()
+            self._parent = theirs
             _serve(theirs, work, parent)
         theirs.close()
         self._workers[ours], self._hands[ours] = pid, []
@@ -81,17 +101,32 @@ class Crew:
         with suppress(OSError):  # it has died: `take` tells
             worker.send(number)
 
-    def take(self) -> list[tuple[int, Any]]:
+    def interrupt(self) -> None:
+        self._interrupted[0] = 1
+
+    @property
+    def interrupted(self) -> bool:
+        return bool(self._interrupted[0])
+
+    def tell(self, message: Any) -> None:
+        if self._parent is not None:
+            with self._telling, suppress(OSError):
+                self._parent.send((None, message))
+
+    def take(self, seconds: float | None = None) -> list[tuple[int, Any]]:
         from multiprocessing.connection import wait
 
         taken: list[tuple[int, Any]] = []
-        ready = wait(list(self._workers))
+        ready = wait(list(self._workers), seconds)
         for worker in [one for one in self._workers if one in ready]:
             try:
                 number, answer = worker.recv()
             except (EOFError, OSError):
                 del self._workers[worker]
                 taken += [(lost, None) for lost in self._hands.pop(worker)]
+                continue
+            if number is None:
+                self._heard(answer)
                 continue
             self._hands[worker].remove(number)
             taken.append((number, answer))

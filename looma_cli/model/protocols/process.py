@@ -54,8 +54,12 @@ class Crew(Protocol):
     @property
     def alive(self) -> bool: ...
     def give(self, number: int) -> None: ...
-    def take(self) -> list[tuple[int, Any]]:
-        """Waits for answers, one or more; None is the answer to what a worker had in hand when it died."""
+    def take(self, seconds: float | None = None) -> list[tuple[int, Any]]:
+        """Waits for answers, at most so long; None is the answer to what a worker had in hand when it died. Also what they tell meanwhile
+        is heard here, so that there may be no answer."""
+        ...
+    def interrupt(self) -> None:
+        """The user asked to end: workers that look at ``Workers.interrupted`` do so."""
         ...
 
 
@@ -65,8 +69,17 @@ class Workers(Protocol):
 
     count: int
 
-    def at_work(self, work: Callable[[int], Any], count: int | None = None) -> AbstractContextManager[Crew]:
-        """``work`` answers a number, in a worker, with something that can be pickled."""
+    @property
+    def interrupted(self) -> bool:
+        """In a worker: whether the crew was interrupted."""
+        ...
+    def tell(self, message: Any) -> None:
+        """In a worker, from whatever thread: say something that can be pickled before the answer."""
+        ...
+    def at_work(
+        self, work: Callable[[int], Any], count: int | None = None, heard: Callable[[Any], None] = ...
+    ) -> AbstractContextManager[Crew]:
+        """``work`` answers a number, in a worker, with something that can be pickled. What workers ``tell`` is ``heard`` in ``take``."""
         ...
 
 
