@@ -5,6 +5,8 @@ What the probes see follows from the fake engine's containers and the fake edge'
 
 from __future__ import annotations
 
+import copy
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -56,6 +58,15 @@ class Machine:
         self.stores = FakeStores(self.daemon)
         self.places = FakePlaces(home)
         self.scheduler = FakeScheduler()
+
+    def twin(self, home: Path) -> Machine:
+        """The same machine once more, with a home of its own: cheaper than making and filling one for every test."""
+        shutil.copytree(self.home, home)
+        twin = copy.deepcopy(self, {id(self.clock): FakeClock(self.clock.now())})
+        twin.home = home
+        twin.places = self.places.copy(home)
+        twin.environment["LOOMA_HOME"] = str(home)
+        return twin
 
     def _installation(self) -> str:
         with open_store(self.home, clock=self.clock).read() as state:

@@ -220,6 +220,17 @@ def _of_the_catalogue(name: str) -> Callable[[Any], Any]:
     return shape
 
 
+def _of_the_fleet(name: str) -> Callable[[Any], Any]:
+    """See ``fleet_documents``, imported when one is said."""
+
+    def shape(noun: Any) -> Any:
+        from looma_cli.cli import fleet_documents
+
+        return getattr(fleet_documents, name)(noun)
+
+    return shape
+
+
 def remark(noun: Any) -> Document:
     return {"tenant": noun.tenant, "detail": noun.detail}
 
@@ -272,6 +283,8 @@ _SHAPES: dict[str, Callable[[Any], Any]] = {
     "Operation": operation,
     "Plan": plan,
     "FleetStatus": fleet,
+    "EditionReleases": _of_the_fleet("releases"),
+    "FleetResult": _of_the_fleet("result"),
     "HealthReport": health_report,
     "ImageRecord": image,
     "BuildResult": built_image,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from looma_cli.model.operation import Operation, PlannedStep
 
-MARKS = {"done": ("✓", "green"), "undone": ("↶", "yellow"), "failed": ("✗", "red")}
+MARKS = {"done": ("✓", "green"), "undone": ("↶", "yellow"), "failed": ("✗", "red"), "paused": ("◐", "yellow")}
 FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 PLAIN_FRAMES = "|/-\\"
 FRAMES_PER_SECOND = 8
@@ -99,7 +99,7 @@ class LiveReporter:
 
     def _end(self, name: str, text: str) -> None:
         self._doing = {other: doing for other, doing in self._doing.items() if other != name}
-        mark, style = MARKS["failed" if text.startswith("failed") else "done"]
+        mark, style = MARKS.get(text.partition(" ")[0], MARKS["done"])
         self._keep(f"  {self._screen.paint(mark, style)} {name}  {self._screen.paint(cut(text, self._width - len(name) - 6), 'dim')}")
         if not self._doing and not self._title:
             self._hide()

@@ -39,6 +39,7 @@ LISTS = {
     "editions": "editions.table",
     "recommendations": "editions.recommendations",
     "problems": "editions.problems",
+    "fleets": "rollouts.releases",
     "images": "images.table",
     "checks": "checks.table",
     "settings": "checks.settings",

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import io
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +14,6 @@ import pytest
 from looma_cli.cli.run import run
 from looma_cli.cli.terminal import Terminal
 from looma_cli.wiring import open_looma
-from tests.fakes.clock import FakeClock
 from tests.worlds import Machine
 
 LITE = ("--edition", "basic", "--profile", "lite")
@@ -94,16 +91,6 @@ class Cli:
         return looma
 
 
-def _twin(machine: Machine, home: Path) -> Machine:
-    """The same machine once more, with a home of its own: cheaper than making and filling one for every test."""
-    shutil.copytree(machine.home, home)
-    twin = copy.deepcopy(machine, {id(machine.clock): FakeClock(machine.clock.now())})
-    twin.home = home
-    twin.places = machine.places.copy(home)
-    twin.environment["LOOMA_HOME"] = str(home)
-    return twin
-
-
 @pytest.fixture(scope="session")
 def _empty(tmp_path_factory: pytest.TempPathFactory) -> Machine:
     return Machine(tmp_path_factory.mktemp("empty") / "home")
@@ -111,14 +98,14 @@ def _empty(tmp_path_factory: pytest.TempPathFactory) -> Machine:
 
 @pytest.fixture(scope="session")
 def _with_acme(_empty: Machine, tmp_path_factory: pytest.TempPathFactory) -> Machine:
-    machine = _twin(_empty, tmp_path_factory.mktemp("acme") / "home")
+    machine = _empty.twin(tmp_path_factory.mktemp("acme") / "home")
     assert Cli(machine)("tenant", "create", "acme", *LITE).code == 0
     return machine
 
 
 @pytest.fixture
 def machine(_empty: Machine, tmp_path: Path) -> Machine:
-    return _twin(_empty, tmp_path / "home")
+    return _empty.twin(tmp_path / "home")
 
 
 @pytest.fixture
@@ -129,4 +116,4 @@ def cli(machine: Machine) -> Cli:
 @pytest.fixture
 def acme(_with_acme: Machine, tmp_path: Path) -> Cli:
     """On a machine with one running tenant, ``acme`` of the basic edition with the lite profile."""
-    return Cli(_twin(_with_acme, tmp_path / "home"))
+    return Cli(_with_acme.twin(tmp_path / "home"))

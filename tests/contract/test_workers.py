@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -139,6 +140,46 @@ def test_a_killed_parent_leaves_no_worker() -> None:
         pids = [int(parent.stdout.readline()) for _ in range(2)]
         parent.kill()
         wait_until_gone(*pids)
+
+
+def test_what_they_tell_is_heard_before_the_answer_from_whatever_thread() -> None:
+    pool = workers(2)
+    heard: list[Any] = []
+
+    def work(number: int) -> int:
+        threads = [Thread(target=pool.tell, args=((number, part, "x" * 5000),)) for part in range(20)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return number
+
+    with pool.at_work(work, heard=heard.append) as crew:
+        assert all_answers(crew, range(4)) == {number: number for number in range(4)}
+    assert sorted((number, part) for number, part, _ in heard) == [(number, part) for number in range(4) for part in range(20)]
+
+
+def test_workers_see_that_they_are_interrupted_and_the_next_ones_are_not() -> None:
+    pool = workers(2)
+
+    def work(number: int) -> bool:
+        deadline = time.monotonic() + (20 if number < 2 else 0)
+        while not pool.interrupted and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return pool.interrupted
+
+    with pool.at_work(work) as crew:
+        crew.give(0)
+        crew.give(1)
+        assert crew.take(0.05) == []
+        crew.interrupt()
+        answers: list[tuple[int, Any]] = []
+        while len(answers) < 2:
+            answers += crew.take()
+        assert sorted(answers) == [(0, True), (1, True)]
+    with pool.at_work(work) as crew:
+        crew.give(2)
+        assert crew.take() == [(2, False)]
 
 
 # turns
