@@ -84,6 +84,16 @@ Output = Annotated[
     ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and change nothing.")]
+PlanOut = Annotated[
+    str | None,
+    typer.Option(
+        "--plan-out",
+        metavar="FILE",
+        help="Save the plan for `looma apply`, and change nothing.",
+        callback=checked(validation.file_name),
+        show_default=False,
+    ),
+]
 Wait = Annotated[
     str | None,
     typer.Option("--wait", metavar="DURATION", help="Wait that long for another operation on it (30s, 5m).", show_default=False),

@@ -38,6 +38,7 @@ ENTRIES = (
     Entry("health", "Check every component of tenants now.", TENANTS),
     Entry("backup", "Take, prove, restore and keep backups of tenants.", TENANTS),
     Entry("operation", "Look at, finish or undo interrupted operations.", TENANTS),
+    Entry("apply", "Do exactly what a saved plan says, or refuse.", TENANTS),
     Entry("edition", "Look at, compare and choose editions; move tenants from one to another.", CATALOGUE),
     Entry("image", "List, build and carry the images that stacks need.", CATALOGUE),
     Entry("port", "Show which ports are allocated, to whom.", RESOURCES),

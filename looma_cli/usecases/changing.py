@@ -14,16 +14,25 @@ Decide = Callable[[State], Plan | None]
 
 
 def change(
-    context: Context, tenant: str, kind: str, host: str, decide: Decide, *, dry_run: bool = False, wait_seconds: float = 0
+    context: Context,
+    tenant: str,
+    kind: str,
+    host: str,
+    decide: Decide,
+    *,
+    dry_run: bool = False,
+    wait_seconds: float = 0,
+    id: str | None = None,
 ) -> Plan | None:
-    """Run what ``decide`` says about the state as it is now; returns the plan, or None when there is nothing to do.
+    """Run what ``decide`` says about the state as it is now; returns the plan, or None when there is nothing to do. ``id`` is the
+    operation's where it must be a certain one.
 
     Raises Held while another operation, alive or interrupted, has the tenant.
     """
     if dry_run:
         with context.world.store.read() as state:
             return decide(state)
-    id = new_operation_id()
+    id = id or new_operation_id()
     with context.world.leases.hold(f"tenant:{tenant}", id, kind, wait_seconds=wait_seconds) as lease:
         context.children.lease = lease
         runner = context.runner()

@@ -39,7 +39,7 @@ class SwitchUseCases:
         def attempt(refused: Refused) -> Plan | None:
             seen = observe_host(self._context, tenant.host, engine=True)
             there = layers_on(self._world.engine(tenant.host), tenant.name)
-            stores, room = self._stores(tenant, target), room_on(self._context, tenant)
+            stores, room = self.stores(tenant, target), room_on(self._context, tenant)
             # of this try: the tenant served after the one before was put back, and took writes
             safety = NewBackup(new_backup_id(), self._context.backup_location(tenant.name)) if request.safety else None
 
@@ -127,7 +127,7 @@ class SwitchUseCases:
         with self._world.store.read() as state:
             return state.tenant(name)
 
-    def _stores(self, tenant: Tenant, target: Edition) -> list[StoreSeen]:
+    def stores(self, tenant: Tenant, target: Edition) -> list[StoreSeen]:
         """Of a tenant that serves; counted are those whose data would be left behind."""
         if tenant.status not in SERVING or tenant.edition == target.name:
             return []

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from looma_cli.usecases.porting import PortingUseCases
     from looma_cli.usecases.resources import NetworkUseCases, PortUseCases
     from looma_cli.usecases.restoring import RestoreUseCases
+    from looma_cli.usecases.saved_plans import SavedPlanUseCases
     from looma_cli.usecases.schedules import ScheduleUseCases
     from looma_cli.usecases.stacks import StackUseCases
     from looma_cli.usecases.state import StateUseCases
@@ -146,6 +147,13 @@ class Looma:
         from looma_cli.usecases.upgrading import UpgradeUseCases
 
         return UpgradeUseCases(self._context)
+
+    @cached_property
+    def saved_plans(self) -> SavedPlanUseCases:
+        from looma_cli.adapters.plan_file import JsonPlanFiles
+        from looma_cli.usecases.saved_plans import SavedPlanUseCases
+
+        return SavedPlanUseCases(self._context, self.switches, self.upgrades, JsonPlanFiles())
 
     @cached_property
     def core(self) -> CoreUseCases:

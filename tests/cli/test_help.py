@@ -115,7 +115,7 @@ CHANGING = {
     "operation resume", "operation rollback", "image build", "image bundle", "image load", "core up", "core down", "state rebuild",
     "backup create", "backup verify", "backup drill", "backup restore", "backup prune", "backup copy", "backup schedule", "backup run",
     "tenant export", "tenant import",
-    "tenant upgrade", "tenant rollback", "edition switch", "edition rollback", "edition finalize",
+    "tenant upgrade", "tenant rollback", "edition switch", "edition rollback", "edition finalize", "apply",
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -28,6 +29,7 @@ class JinjaRenderer:
     """Renders layers from the folder ``templates``. Templates are read once; the same request gives the same bytes."""
 
     def __init__(self, templates: Path, init_image: ImageReference = INIT_IMAGE) -> None:
+        self._templates = templates
         self._init_image = init_image
         self._layers = _environment(templates, as_compose)
         self._configs = _environment(templates / "config", as_json)
@@ -45,6 +47,16 @@ class JinjaRenderer:
         if shape and form is None:
             self._learn(shape, request, rendered)
         return rendered
+
+    def digest(self) -> str:
+        """Over every template, but for the sources of images."""
+        found = hashlib.sha256()
+        for path in sorted(self._templates.rglob("*")):
+            name = path.relative_to(self._templates).as_posix()
+            if path.is_file() and not name.startswith("images/"):
+                content = path.read_bytes()
+                found.update(f"{name}\n{len(content)}\n".encode() + content)
+        return found.hexdigest()
 
     def _plainly(self, request: RenderRequest) -> RenderedLayer:
         view = self._view(request)

@@ -6,7 +6,7 @@ All methods raise only errors of ``looma_cli.errors``. No Protocol knows compose
 from looma_cli.model.protocols.backup import Archives, BackupVault, Repository, Scheduler
 from looma_cli.model.protocols.datastore import Chunks, Datastore, Moment
 from looma_cli.model.protocols.engine import Engine, Program
-from looma_cli.model.protocols.files import Catalog, Renderer, StackFiles, Vault
+from looma_cli.model.protocols.files import Catalog, PlanFiles, Renderer, StackFiles, Vault
 from looma_cli.model.protocols.host import Edge, Health, HostAccess
 from looma_cli.model.protocols.process import Clock, Crew, HeldLease, Leases, Workers
 from looma_cli.model.protocols.state import State, Store
@@ -26,6 +26,7 @@ __all__ = [
     "HostAccess",
     "Leases",
     "Moment",
+    "PlanFiles",
     "Program",
     "Renderer",
     "Repository",

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from looma_cli.model.edition import Edition
 from looma_cli.model.layer import RenderedLayer
 from looma_cli.model.render import RenderRequest
+from looma_cli.model.saved_plan import SavedPlan
 from looma_cli.model.tenant import LayerReference
 
 
@@ -82,4 +83,24 @@ class Renderer(Protocol):
 
     def load(self, reference: LayerReference, manifest: str, secrets: Mapping[str, str]) -> RenderedLayer:
         """A layer from its manifest as it was written: ``secrets`` (name -> value) become the environment that it reads them from."""
+        ...
+
+    def digest(self) -> str:
+        """Another one whenever a template is."""
+        ...
+
+
+class PlanFiles(Protocol):
+    """Saved plans as files. Raises NotPermitted, CommandFailed (disk full)."""
+
+    def refuse(self, file: str) -> None:
+        """Raises what ``write`` would: NotFound (no such folder), AlreadyExists for a file that is no saved plan."""
+        ...
+
+    def write(self, file: str, saved: SavedPlan) -> None:
+        """In place of an earlier plan, if that is there; whole or not at all, for its owner alone."""
+        ...
+
+    def read(self, file: str) -> SavedPlan:
+        """Raises NotFound, InvalidValue (no saved plan), NotAllowed (written by a newer release)."""
         ...

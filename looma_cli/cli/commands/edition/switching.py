@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from looma_cli.cli import options
+from looma_cli.cli.commands.apply import saved
 from looma_cli.cli.commands.edition.noun import noun
 from looma_cli.cli.present import Page
 from looma_cli.cli.session import Session
@@ -41,7 +42,8 @@ AcceptLoss = Annotated[
     example="""
 looma edition switch acme pro
 looma edition switch acme pro --dry-run
-looma edition switch acme basic --data reuse --keep 24h""",
+looma edition switch acme basic --data reuse --keep 24h
+looma edition switch acme pro --plan-out acme-pro.json""",
 )
 def switch(
     session: Session,
@@ -52,6 +54,7 @@ def switch(
     keep: Keep = "1h",
     no_backup: NoBackup = False,
     accept_loss: AcceptLoss = None,
+    plan_out: options.PlanOut = None,
 ) -> Any:
     """Move a tenant to another edition, up or down, while it serves.
 
@@ -63,6 +66,8 @@ def switch(
     request = SwitchRequest(
         tenant, edition, release, data, validation.duration(keep), safety=not no_backup, accepted=accept_loss
     )
+    if plan_out:
+        return saved(session.looma.saved_plans.switch(request, plan_out), plan_out)
     result = session.looma.switches.switch(request, **session.change)
     if session.dry_run:
         return result

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from looma_cli.cli import options
+from looma_cli.cli.commands.apply import saved
 from looma_cli.cli.commands.tenant.noun import noun
 from looma_cli.cli.present import Page
 from looma_cli.cli.session import Session
@@ -27,14 +28,17 @@ Release = Annotated[
     changes=True,
     example="""
 looma tenant upgrade acme --release 1.5.0
-looma tenant upgrade acme --release 1.5.0 --dry-run""",
+looma tenant upgrade acme --release 1.5.0 --dry-run
+looma tenant upgrade acme --release 1.5.0 --plan-out acme-1.5.json""",
 )
-def upgrade(session: Session, name: options.Tenant, release: Release) -> Any:
+def upgrade(session: Session, name: options.Tenant, release: Release, plan_out: options.PlanOut = None) -> Any:
     """Move a tenant to another release while it serves; no request fails.
 
     The new services start beside the old ones on the same data, migrate once, and take over when they are healthy. A release that is broken
     leaves the old one serving.
     """
+    if plan_out:
+        return saved(session.looma.saved_plans.upgrade(name, release, plan_out), plan_out)
     result = session.looma.upgrades.upgrade(name, release, **session.change)
     return result if session.dry_run else Page(result, "tenants.brief", following=f"looma health {name}, looma tenant rollback {name}")
 
