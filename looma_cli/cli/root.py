@@ -40,6 +40,7 @@ ENTRIES = (
     Entry("operation", "Look at, finish or undo interrupted operations.", TENANTS),
     Entry("apply", "Do exactly what a saved plan says, or refuse.", TENANTS),
     Entry("edition", "Look at, compare and choose editions; move tenants from one to another.", CATALOGUE),
+    Entry("fleet", "Bring a release to all tenants of an edition; see who runs which.", CATALOGUE),
     Entry("image", "List, build and carry the images that stacks need.", CATALOGUE),
     Entry("port", "Show which ports are allocated, to whom.", RESOURCES),
     Entry("network", "Show which subnets are allocated, to whom.", RESOURCES),

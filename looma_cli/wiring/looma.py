@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from looma_cli.usecases.doctor import DoctorUseCases
     from looma_cli.usecases.due import DueBackups
     from looma_cli.usecases.editions import EditionUseCases
+    from looma_cli.usecases.fleet import FleetUseCases
     from looma_cli.usecases.health import HealthUseCases
     from looma_cli.usecases.images import ImageUseCases
     from looma_cli.usecases.operations import OperationUseCases
@@ -154,6 +155,12 @@ class Looma:
         from looma_cli.usecases.saved_plans import SavedPlanUseCases
 
         return SavedPlanUseCases(self._context, self.switches, self.upgrades, JsonPlanFiles())
+
+    @cached_property
+    def fleet(self) -> FleetUseCases:
+        from looma_cli.usecases.fleet import FleetUseCases
+
+        return FleetUseCases(self._context, self.health, self.operations)
 
     @cached_property
     def core(self) -> CoreUseCases:

@@ -114,7 +114,7 @@ CHANGING = {
     "tenant create", "tenant update", "tenant start", "tenant stop", "tenant restart", "tenant suspend", "tenant resume", "tenant delete",
     "operation resume", "operation rollback", "image build", "image bundle", "image load", "core up", "core down", "state rebuild",
     "backup create", "backup verify", "backup drill", "backup restore", "backup prune", "backup copy", "backup schedule", "backup run",
-    "tenant export", "tenant import",
+    "tenant export", "tenant import", "fleet upgrade",
     "tenant upgrade", "tenant rollback", "edition switch", "edition rollback", "edition finalize", "apply",
 }  # fmt: skip
 
