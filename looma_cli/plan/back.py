@@ -87,11 +87,11 @@ def plan_rollback(
     steps = [
         SetStatus(name, "switching", tenant.status).planned("rollback asked for"),
         EnsureEdge(name, host, edge_image).planned("every tenant is reached through it"),
-        PutBackRoute(name, host).planned("for the way back"),
         RenderStack(name, layers, False, seen.start_interval, changes=changes).planned("settings may have changed since"),
         PullImages(name, host, references, tenant.images == "local").planned("the stack's images"),
         *_started(tenant, back, edition, changes),
         *(_freeze(name, host) if frozen else []),
+        PutBackRoute(name, host, mode).planned("for the way back"),
         ApplyRoute(name, host, "frozen" if frozen else mode, False, layers, changes).planned("the old layers are proven"),
         _change(tenant, back, changes),
     ]

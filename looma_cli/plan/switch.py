@@ -83,7 +83,6 @@ def plan_switch(
         EnsureSecrets(tenant.name, secrets).planned("accounts of what the target has more"),
         SetStatus(tenant.name, "switching", tenant.status).planned("switch asked for"),
         EnsureEdge(tenant.name, tenant.host, edge_image).planned("every tenant is reached through it"),
-        PutBackRoute(tenant.name, tenant.host).planned("for the way back"),
         *(save_steps(tenant, safety, keep=True) if safety else []),
         RenderStack(tenant.name, layers, True, seen.start_interval, changes=changes).planned("the target's layers"),
         PullImages(tenant.name, tenant.host, references, tenant.images == "local").planned("the stack's images"),
@@ -217,6 +216,7 @@ def _clone(
         *([PromoteFollowers(*pair, following).planned("the new layer takes writes")] if following else []),
         *migrations(tenant, target, app),
         AwaitHealthy(name, "app", host, app, changes, FROZEN_SECONDS).planned("no route before health"),
+        PutBackRoute(name, host, mode).planned("for the way back"),
         ApplyRoute(name, host, "frozen" if mode == "serving" else mode, False, layers, changes).planned("the new layers are proven"),
     ]
 
@@ -266,6 +266,7 @@ def app_steps(tenant: Tenant, target: Edition, after: Tenant, layers: Layers, ch
         StartLayer(name, "app", app, host, "absent").planned("beside the old"),
         *migrations(tenant, target, app),
         AwaitHealthy(name, "app", host, app, changes).planned("no route before health"),
+        PutBackRoute(name, host, mode).planned("for the way back"),
         ApplyRoute(name, host, mode, False, layers, changes).planned("the new layer is proven"),
     ]
 

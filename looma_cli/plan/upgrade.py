@@ -21,7 +21,7 @@ from looma_cli.plan.replacing import Layers, change_over, drained, new_holdings,
 from looma_cli.plan.switch import app_steps, refuse_no_room, taken_ports
 from looma_cli.steps.generations import ChangeGeneration, ForgetLayers, RemoveLayerFiles, ReserveGeneration
 from looma_cli.steps.layers import PullImages, RemoveLayer, RenderStack, SettleFiles
-from looma_cli.steps.routes import EnsureEdge, PutBackRoute
+from looma_cli.steps.routes import EnsureEdge
 
 UPGRADE, ROLLBACK = "tenant.upgrade", "tenant.rollback"
 
@@ -60,7 +60,6 @@ def plan_upgrade(
         ReserveGeneration(name, layers, encode(rows), encode(subnets)).planned("a new app layer beside the old"),
         *reserve_edge(name, host, held, taken_ports(held, seen, rows), limits, keep=True),
         EnsureEdge(name, host, edge_image).planned("every tenant is reached through it"),
-        PutBackRoute(name, host).planned("for the way back"),
         RenderStack(name, layers, True, seen.start_interval, changes=changes).planned("of the new release"),
         PullImages(name, host, references, tenant.images == "local").planned("before anything is started"),
         *app_steps(tenant, edition, after, layers, changes),

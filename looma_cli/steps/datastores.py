@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from looma_cli.errors import BackupFailed, NotFound, Unhealthy
@@ -32,11 +33,19 @@ def containers_of(world: World, reference: LayerReference, host: str) -> dict[st
 
 def open_store(world: World, reference: LayerReference, host: str, name: str, edition: str = "") -> Datastore:
     """One datastore of a layer, of the tenant's edition or of another. Raises NotFound when it has no container."""
-    component = next((one for one in stored_components(world, reference.tenant, edition) if one.name == name), None)
-    workload = containers_of(world, reference, host).get(name)
-    if component is None or workload is None:
-        raise NotFound(f"{reference.project} has no datastore {name}", f"looma tenant show {reference.tenant} lists what it has")
-    return world.datastore(host, workload, component)
+    return open_stores(world, reference, host, [name], edition)[name][0]
+
+
+def open_stores(
+    world: World, reference: LayerReference, host: str, names: Sequence[str], edition: str = ""
+) -> dict[str, tuple[Datastore, Workload]]:
+    """Several at once, each with its container: the engine is asked only once."""
+    components = {one.name: one for one in stored_components(world, reference.tenant, edition)}
+    containers = containers_of(world, reference, host)
+    missing = [name for name in names if name not in components or name not in containers]
+    if missing:
+        raise NotFound(f"{reference.project} has no datastore {missing[0]}", f"looma tenant show {reference.tenant} lists what it has")
+    return {name: (world.datastore(host, containers[name], components[name]), containers[name]) for name in names}
 
 
 @dataclass(frozen=True)

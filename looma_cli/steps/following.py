@@ -14,7 +14,8 @@ from looma_cli.model.protocols import Datastore
 from looma_cli.model.tenant import LayerReference
 from looma_cli.model.world import World
 from looma_cli.steps.base import Progress, WorldStep, counted
-from looma_cli.steps.datastores import KEPT_DIFFERENCES, containers_of, open_store
+from looma_cli.steps.datastores import KEPT_DIFFERENCES, containers_of, open_store, open_stores
+from looma_cli.steps.layers import start_again
 
 POLL_SECONDS = 0.05
 HELD_SECONDS = 5.0  # the longest that writers may wait for a follower to come to where they stand
@@ -45,12 +46,16 @@ class PairStep(WorldStep):
 
     def pair(self, world: World, store: str) -> Pair:
         """Raises NotFound where one of the two has no container."""
-        old, new = self.old_layer, self.new_layer
-        leader, follower = (open_store(world, old, self.host, store, self.leader_edition), self.follower(world, store))
-        return Pair(leader, follower, containers_of(world, old, self.host)[store], containers_of(world, new, self.host)[store])
+        return self.pairs(world, [store])[store]
 
-    def follower(self, world: World, store: str) -> Datastore:
-        return open_store(world, self.new_layer, self.host, store, self.edition)
+    def pairs(self, world: World, stores: Sequence[str]) -> dict[str, Pair]:
+        """The engine is asked once: writers may be waiting. Raises NotFound where one has no container."""
+        leaders = open_stores(world, self.old_layer, self.host, stores, self.leader_edition)
+        followers = open_stores(world, self.new_layer, self.host, stores, self.edition)
+        return {store: Pair(leaders[store][0], followers[store][0], leaders[store][1], followers[store][1]) for store in stores}
+
+    def followers(self, world: World, stores: Sequence[str]) -> dict[str, Datastore]:
+        return {store: found[0] for store, found in open_stores(world, self.new_layer, self.host, stores, self.edition).items()}
 
     @property
     def old_layer(self) -> LayerReference:
@@ -60,10 +65,21 @@ class PairStep(WorldStep):
     def new_layer(self) -> LayerReference:
         return LayerReference(self.tenant, "data", self.generation)
 
+    def leading(self, world: World, store: str) -> Datastore:
+        return open_store(world, self.old_layer, self.host, store, self.leader_edition)
+
+    def free(self, world: World, store: str) -> None:
+        """Nobody waits any more in the old layer; one that ended holds nobody."""
+        leader = containers_of(world, self.old_layer, self.host).get(store)
+        if leader and leader.state == "running":
+            self.leading(world, store).abandon()
+
     def let_go(self, world: World, store: str) -> None:
         """Nothing that a follower needed is left on the old layer, and the new one is on its own network alone."""
         engine = world.engine(self.host)
-        open_store(world, self.old_layer, self.host, store, self.leader_edition).dismiss()
+        leader = self.leading(world, store)
+        leader.abandon()
+        leader.dismiss()
         follower = containers_of(world, self.new_layer, self.host).get(store)
         if follower is not None:
             engine.leave(follower, self.old_layer.project)
@@ -90,8 +106,11 @@ class FollowStore(PairStep):
         return ""
 
     def undo(self, world: World, progress: Progress) -> str:
+        """One that ended meanwhile is started: it is to serve again, and must be asked to let go."""
+        leader = containers_of(world, self.old_layer, self.host).get(self.store)
+        detail = "" if leader and leader.state == "running" else start_again(world, self.old_layer, self.host, progress)
         self.let_go(world, self.store)
-        return ""
+        return detail
 
 
 @dataclass(frozen=True)
@@ -116,6 +135,11 @@ class CompareFollowers(PairStep):
             refuse_different(store, wanted.differences(found, world.clock.now()))
             rows += wanted.rows
         return f"{rows} rows alike"
+
+    def undo(self, world: World, progress: Progress) -> str:
+        """Whoever was killed may have left writers waiting."""
+        for_each(self.stores, lambda store: self.free(world, store))
+        return ""
 
     def _prints(self, world: World, pair: Pair, store: str, progress: Progress) -> tuple[Fingerprint, Fingerprint]:
         for attempt in range(HOLDS):
@@ -177,12 +201,13 @@ class AwaitFollowers(PairStep):
         return f"Catch up {counted(self.stores, 'datastore')}"
 
     def do(self, world: World, progress: Progress) -> str:
-        for_each(self.stores, lambda store: self._await(world, store))
-        return ""
+        pairs = self.pairs(world, self.stores)
 
-    def _await(self, world: World, store: str) -> None:
-        pair = self.pair(world, store)
-        await_position(world, pair.follower, pair.leader.position(), FREEZE_SECONDS, store)
+        def catch_up(store: str) -> None:
+            await_position(world, pairs[store].follower, pairs[store].leader.position(), FREEZE_SECONDS, store)
+
+        for_each(self.stores, catch_up)
+        return ""
 
 
 @dataclass(frozen=True)
@@ -196,7 +221,8 @@ class PromoteFollowers(PairStep):
         return f"Hand over {counted(self.stores, 'datastore')}"
 
     def do(self, world: World, progress: Progress) -> str:
-        for_each(self.stores, lambda store: self.follower(world, store).promote())
+        followers = self.followers(world, self.stores)
+        for_each(self.stores, lambda store: followers[store].promote())
         return ""
 
 
@@ -228,6 +254,10 @@ class CopyStore(PairStep):
             wanted = moment.fingerprint()
         refuse_different(self.store, wanted.differences(pair.follower.fingerprint(wanted), world.clock.now()))
         return f"{wanted.rows} rows"
+
+    def undo(self, world: World, progress: Progress) -> str:
+        self.free(world, self.store)
+        return ""
 
 
 @dataclass(frozen=True)
@@ -266,7 +296,7 @@ class NoteCutOver(PairStep):
 
         def note(store: str) -> None:
             with suppress(LoomaError):
-                written[store] = self.follower(world, store).written()
+                written[store] = self.followers(world, [store])[store].written()
 
         for_each(self.stores, note)
         with world.store.write() as state:

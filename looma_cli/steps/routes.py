@@ -121,11 +121,13 @@ class ApplyRoute(WorldStep):
 
 @dataclass(frozen=True)
 class PutBackRoute(WorldStep):
-    """``do`` does nothing; ``undo`` applies the route as the record then says. Stands before the steps that change either."""
+    """``do`` does nothing; ``undo`` applies the route as the record then says, in ``mode`` where its status is a passing one, and lets end
+    what was routed otherwise. Stands before the steps that change either, and after those whose undo ends what they route to."""
 
     name = "put-back-route"
     tenant: str
     host: str
+    mode: str | None = None
 
     def title(self) -> str:
         return "Remember the route"
@@ -135,8 +137,8 @@ class PutBackRoute(WorldStep):
 
     def undo(self, world: World, progress: Progress) -> str:
         if world.edge(self.host).running():
-            apply_route(world, self.tenant, self.host)
-        return ""
+            apply_route(world, self.tenant, self.host, self.mode)
+        return DrainEdge(self.tenant, self.host).do(world, progress)
 
 
 @dataclass(frozen=True)

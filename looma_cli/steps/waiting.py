@@ -96,7 +96,10 @@ def refuse_ended(logs: Callable[..., Iterable[str]], workloads: list[Workload]) 
             continue
         last = _last_words(logs, workload)
         words = f": {last[-1]}" if last else ""
-        raise Unhealthy(f"{workload.component} {_how_it_ended(workload)}{words}", "looma operation show has more of its log", log=last)
+        facts = {"component": workload.component, "exit_code": workload.exit_code, "out_of_memory": workload.out_of_memory}
+        raise Unhealthy(
+            f"{workload.component} {_how_it_ended(workload)}{words}", "looma operation show has more of its log", log=last, **facts
+        )
 
 
 def _how_it_ended(workload: Workload) -> str:

@@ -28,30 +28,30 @@ NO_PROCESS = 5_000_000  # above any pid that Linux gives (PID_MAX_LIMIT is 4,194
 
 
 class SmallCatalog:
-    """One edition of four components, so that every boundary can be walked in seconds."""
+    """Editions of four components (one of them, unless told otherwise), so that every boundary can be walked in seconds."""
 
-    def __init__(self, edition: Any = None) -> None:
-        self._edition = edition or make_edition()
+    def __init__(self, *editions: Any) -> None:
+        self._editions = {one.name: one for one in editions or (make_edition(),)}
 
     def names(self) -> list[str]:
-        return [self._edition.name]
+        return list(self._editions)
 
     def editions(self) -> list[Any]:
-        return [self._edition]
+        return list(self._editions.values())
 
     def edition(self, name: str) -> Any:
-        assert name == self._edition.name
-        return self._edition
+        return self._editions[name]
 
     def support_image(self, component: str, images: str) -> str:
         return f"looma/{component}:test"
 
 
 class Death:
-    """Counts deeds; the ``at``-th is the last one."""
+    """Counts deeds; the ``at``-th is the last one. ``between`` is what others do after each of them."""
 
-    def __init__(self, at: int | None) -> None:
+    def __init__(self, at: int | None, between: Callable[[], object] = lambda: None) -> None:
         self.at = at
+        self._between = between
         self.deeds = 0
         self.left: list[Any] = []  # what a dead process can neither close nor free
         self._counting = threading.Lock()
@@ -67,6 +67,7 @@ class Death:
     def after(self) -> None:
         with self._counting:
             self.deeds += 1
+            self._between()
         self.before()
 
 
@@ -138,9 +139,9 @@ class MortalDatastore(MortalAdapter):
     LOOKING = ("probe", "ready", "fingerprint")
 
     @contextmanager
-    def moment(self) -> Iterator[Any]:
+    def moment(self, *, hold: bool = False) -> Iterator[Any]:
         self._death.before()
-        held = self._adapter.moment()
+        held = self._adapter.moment(hold=hold)
         moment = held.__enter__()
         self._death.left.append(held)
         self._death.after()
@@ -153,6 +154,21 @@ class MortalDatastore(MortalAdapter):
     def restore(self, streams: Mapping[str, Callable[[], Any]], progress: Callable[[str], None]) -> None:
         self._death.before()
         self._adapter.restore({name: self._counted(reader) for name, reader in streams.items()}, progress)
+        self._death.after()
+
+    def obstacle(self, leader: Any) -> str:
+        self._death.before()
+        return self._adapter.obstacle(leader._adapter)
+
+    def follow(self, leader: Any, address: str, progress: Callable[[str], None]) -> None:
+        """Every word of it is a moment to die at: the first comes when half of the copy is there."""
+
+        def said(text: str) -> None:
+            self._death.after()
+            progress(text)
+
+        self._death.before()
+        self._adapter.follow(leader._adapter, address, said)
         self._death.after()
 
     def _counted(self, reader: Callable[[], Any]) -> Callable[[], Any]:
@@ -217,7 +233,7 @@ class Mortal(Machine):
     def copy(self, home: Path) -> Mortal:
         """The same machine once more: its home on disk, its engine and its edge."""
         shutil.copytree(self.home, home)
-        other = Mortal(home, self.catalog)
+        other = type(self)(home, self.catalog)
         other.clock = FakeClock(self.clock.now())
         daemon = copy.deepcopy(self.daemon)
         for adapter in (other.engine, other.edge, other.host):
@@ -230,9 +246,12 @@ class Mortal(Machine):
         other._processes = self._processes
         return other
 
+    def between(self) -> None:
+        """What its users do after each deed of looma."""
+
     def process(self, at: int | None = None) -> Looma:
         """A new process on the same machine."""
-        self.death = Death(at)
+        self.death = Death(at, self.between)
         self._processes += 1
         self.edge = self.edges[self.engine.installation] = self.edge.again()
         return self.looma()

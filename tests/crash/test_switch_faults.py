@@ -1,0 +1,160 @@
+"""What goes wrong beside looma while a tenant changes its edition or release: it serves on as it was, and the user is told why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from looma_cli.errors import OperationFailed
+from looma_cli.steps.following import CompareFollowers
+from looma_cli.wiring import Looma
+from tests.crash.switches import Used, assert_nothing_lost, assert_parted, picture, request, switched, tenant
+from tests.fakes.failing import Killed
+
+
+def killed_when(machine: Used, condition: Callable[[], object], verb: Callable[[Looma], object]) -> str:
+    """Kill looma at the first deed after which this is so; returns the id of what it was doing."""
+
+    def watch() -> None:
+        if machine.death.at is None and condition():
+            machine.death.at = machine.death.deeds
+
+    looma, machine.watch = machine.process(), watch
+    with pytest.raises(Killed):
+        verb(looma)
+    machine.watch = lambda: None
+    return machine.process().operations.list()[0].id
+
+
+def follows(machine: Used) -> Callable[[], bool]:
+    return lambda: len(machine.stores.replication.leaders) == 2
+
+
+def moved(machine: Used, project: str) -> Callable[[], bool]:
+    return lambda: (container := machine.routed()) is not None and container.project == project
+
+
+def leader(machine: Used) -> object:
+    return machine.daemon.containers["looma-acme-data-g1-mysql-1"]
+
+
+def test_a_leader_that_ended_is_started_and_let_go_on_the_way_back(tmp_path: Path) -> None:
+    machine = tenant(tmp_path / "home")
+    old = picture(machine)
+    id = killed_when(machine, follows(machine), lambda looma: looma.switches.switch(request()))
+    leader(machine).state = "exited"  # type: ignore[attr-defined]
+    assert machine.process().operations.rollback(id).status == "rolled_back"
+    assert picture(machine) == old
+    assert_parted(machine)
+    assert_nothing_lost(machine, 1)
+
+
+def test_writers_that_a_killed_comparison_holds_are_free_before_anything_is_taken_down(tmp_path: Path) -> None:
+    machine = tenant(tmp_path / "home")
+    id = killed_when(machine, follows(machine), lambda looma: looma.switches.switch(request()))
+    operation = machine.process().operations.show(id)
+    step = next(index for index, one in enumerate(operation.plan.steps) if one.name == CompareFollowers.name)
+    with machine.world().store.write() as state:
+        state.mark_step(id, step, "started", at=machine.clock.now())
+    machine.stores.held.append("looma-acme-data-g1_mysql-data")
+    machine.engine.fail_on("remove", OperationFailed("the engine is busy", "try again"))
+    with pytest.raises(Exception, match="could not be put back yet"):
+        machine.process().operations.rollback(id)
+    assert machine.stores.held == []
+    machine.process().operations.rollback(id)
+    assert_parted(machine)
+
+
+@pytest.mark.parametrize("data", ["clone", "reuse"])
+def test_a_moved_route_is_back_on_the_old_layers_before_writes_go_on_or_the_new_ones_end(tmp_path: Path, data: str) -> None:
+    machine = tenant(tmp_path / "home")
+    old = picture(machine)
+    id = killed_when(machine, moved(machine, "looma-acme-app-g2"), lambda looma: looma.switches.switch(request(data=data)))
+    machine.process().operations.rollback(id)
+    assert (picture(machine), machine.complaints) == (old, [])
+    assert_nothing_lost(machine, 1)
+
+
+def test_a_moved_route_of_a_rollback_is_back_before_writes_go_on(tmp_path: Path) -> None:
+    machine = switched(tmp_path / "home")
+    old = picture(machine)
+    id = killed_when(machine, moved(machine, "looma-acme-app-g1"), lambda looma: looma.switches.rollback("acme"))
+    machine.process().operations.rollback(id)
+    assert (picture(machine), machine.complaints) == (old, [])
+    assert_nothing_lost(machine, 2)
+
+
+def test_a_target_that_gets_unhealthy_in_the_freeze_is_given_up_within_twenty_seconds(tmp_path: Path) -> None:
+    machine = tenant(tmp_path / "home")
+    old = picture(machine)
+    frozen: list[float] = []
+    thawed: list[float] = []
+
+    def watch() -> None:
+        if machine.edge.mode("acme") == "frozen":
+            frozen.append(machine.clock.now().timestamp())
+            machine.engine.unhealthy.add("job-service")
+        elif frozen and not thawed:
+            thawed.append(machine.clock.now().timestamp())
+            machine.engine.unhealthy.clear()
+
+    machine.watch = watch
+    with pytest.raises(OperationFailed, match="job-service"):
+        machine.process().switches.switch(request())
+    assert 20 <= thawed[0] - frozen[0] < 25
+    assert (picture(machine), machine.complaints) == (old, [])
+    assert_parted(machine)
+
+
+@pytest.mark.parametrize("what", ["switch", "upgrade"])
+def test_a_migrate_that_fails_leaves_all_as_it_was_and_shows_its_last_words(tmp_path: Path, what: str) -> None:
+    machine = tenant(tmp_path / "home")
+    old = picture(machine)
+    machine.engine.jobs["user-service"] = (3, "adding a column\nduplicate column 'x'\n")
+    looma = machine.process()
+    verb = (lambda: looma.switches.switch(request())) if what == "switch" else (lambda: looma.upgrades.upgrade("acme", "1.4.1"))
+    with pytest.raises(OperationFailed, match="ended with exit code 3: duplicate column 'x'") as caught:
+        verb()
+    assert caught.value.details["log"] == ["adding a column", "duplicate column 'x'"]
+    assert (picture(machine), machine.complaints) == (old, [])
+    assert_parted(machine)
+    assert_nothing_lost(machine, 1)
+
+
+def test_a_release_that_ends_says_how(tmp_path: Path) -> None:
+    machine = tenant(tmp_path / "home")
+    old = picture(machine)
+    machine.engine.exits["job-service"] = 137
+    with pytest.raises(OperationFailed, match="job-service ended with exit code 137") as caught:
+        machine.process().upgrades.upgrade("acme", "1.4.1")
+    machine.engine.exits.clear()
+    assert caught.value.details["component"] == "job-service"
+    assert (caught.value.details["exit_code"], caught.value.details["out_of_memory"]) == (137, False)
+    assert (picture(machine), machine.complaints) == (old, [])
+
+
+def test_a_store_that_stops_following_in_the_freeze_is_given_up_at_once(tmp_path: Path) -> None:
+    machine = tenant(tmp_path / "home")
+    old = picture(machine)
+
+    def watch() -> None:
+        if machine.edge.mode("acme") == "frozen":
+            machine.stores.replication.broken["mysql"] = "Error 1062"
+
+    machine.watch = watch
+    with pytest.raises(OperationFailed, match="mysql follows no more: Error 1062"):
+        machine.process().switches.switch(request())
+    assert (picture(machine), machine.complaints) == (old, [])
+    assert_nothing_lost(machine, 1)
+
+
+def test_an_edge_that_ends_while_it_is_frozen_is_thawed_when_it_is_back(tmp_path: Path) -> None:
+    machine = tenant(tmp_path / "home")
+    old = picture(machine)
+    id = killed_when(machine, lambda: machine.edge.mode("acme") == "frozen", lambda looma: looma.switches.switch(request()))
+    machine.edge.stop()
+    machine.process().operations.rollback(id)
+    machine.process().tenants.restart("acme")
+    assert picture(machine) == old
