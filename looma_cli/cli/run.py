@@ -81,7 +81,8 @@ def _fail(error: BaseException, session: Any, output: str) -> int:
         import traceback
 
         screen.stream.write("".join(traceback.format_exception(error)))
-        for line in failure.details.get("log", ()):
+    if output == "table" or session.debug:
+        for line in failure.details.get("log", ()):  # of a container that may be removed already
             screen.line(str(line))
     try:
         if output != "table":

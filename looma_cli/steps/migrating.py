@@ -35,6 +35,10 @@ class Migrate(WorldStep):
             lines = [line.rstrip() for line in output.splitlines() if line.strip()][-KEPT_LINES:]
             words = f": {lines[-1]}" if lines else ""
             raise CommandFailed(
-                f"migrate of {self.component} ended with exit code {code}{words}", "looma operation show has more of its log", log=lines
+                f"migrate of {self.component} ended with exit code {code}{words}",
+                "its last lines are above; with -o json they are in details.log",
+                component=self.component,
+                exit_code=code,
+                log=lines,
             )
         return ""

@@ -98,7 +98,10 @@ def refuse_ended(logs: Callable[..., Iterable[str]], workloads: list[Workload]) 
         words = f": {last[-1]}" if last else ""
         facts = {"component": workload.component, "exit_code": workload.exit_code, "out_of_memory": workload.out_of_memory}
         raise Unhealthy(
-            f"{workload.component} {_how_it_ended(workload)}{words}", "looma operation show has more of its log", log=last, **facts
+            f"{workload.component} {_how_it_ended(workload)}{words}",
+            "its last lines are above; with -o json they are in details.log",
+            log=last,
+            **facts,
         )
 
 
