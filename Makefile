@@ -64,8 +64,9 @@ test-crash: install ## every crash boundary of every verb, not a sample
 docs: install ## write the generated reference anew
 	@$(BIN)/python -m looma_cli.cli.reference > docs/reference/commands.md
 
-schema: install ## write the compiled compose schema anew
+schema: install ## write the compiled compose schema and the state's schema anew
 	@$(BIN)/python -m looma_cli.adapters.render.generate_schema
+	@$(BIN)/python -m looma_cli.adapters.database.generate_schema
 
 bench: install images ## the figures that the issues name, as ratios
 	@$(BIN)/python -m tests.bench

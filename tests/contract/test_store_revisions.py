@@ -22,7 +22,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
-from looma_cli.adapters.database import columns, revisions, tables
+from looma_cli.adapters.database import columns, generate_schema, revisions, tables
 from looma_cli.adapters.database.store import DatabaseStore, database_at
 from looma_cli.adapters.database.upgrade import MIGRATIONS, migrate
 from looma_cli.errors import StateTooNew, StateUnusable
@@ -113,6 +113,10 @@ def test_queries_see_the_tables_as_they_are_declared() -> None:
     declared = {name: [(c.name, repr(c.type)) for c in table.columns] for name, table in tables.METADATA.tables.items()}
     seen = {table.name: [(c.name, repr(c.type)) for c in table.columns] for table in columns.ALL}
     assert seen == declared
+
+
+def test_the_generated_statements_are_up_to_date() -> None:
+    assert generate_schema.GENERATED.read_text(encoding="utf-8") == generate_schema.source(), "make schema writes it again"
 
 
 def test_the_page_about_the_state_names_every_table_and_revision() -> None:
@@ -249,12 +253,11 @@ def modules_after(code: str) -> set[str]:
 OPEN = "from pathlib import Path; from looma_cli.adapters.database import open_store"
 
 
-def test_opening_a_current_state_imports_no_more_than_it_needs(tmp_path: Path) -> None:
+def test_making_and_opening_a_state_imports_no_more_than_it_needs(tmp_path: Path) -> None:
     use = f"{OPEN}\nwith open_store(Path({str(tmp_path)!r})).write() as state: state.tenants()"
     created, opened = modules_after(use), modules_after(use)
-    assert {"alembic", "tenacity", "psycopg"}.isdisjoint(created)
-    assert "sqlmodel" in created
-    assert {"alembic", "tenacity", "psycopg", "sqlmodel", "sqlalchemy.orm", "pydantic", "cryptography"}.isdisjoint(opened)
+    assert "looma_cli.adapters.database.schema" in created - opened
+    assert {"alembic", "tenacity", "psycopg", "sqlmodel", "sqlalchemy.orm", "pydantic", "cryptography"}.isdisjoint(created | opened)
 
 
 def test_making_a_store_touches_nothing(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The tables as queries see them: names and types of columns, nothing else.
 
-``tables.py`` declares the same tables with SQLModel, constraints included; it is imported only to create or migrate a schema, since
-SQLModel costs more time than a whole ``tenant list`` may take. A test holds both together, column by column.
+``tables.py`` declares the same tables with SQLModel, constraints included; it is imported only to migrate a state, and to write
+``schema.py``, since SQLModel costs more time than a whole ``tenant list`` may take. A test holds both together, column by column.
 """
 
 from __future__ import annotations

@@ -52,12 +52,11 @@ def ensure_current(database: SqliteDatabase | PostgresqlDatabase, clock: Clock) 
 
 
 def create(connection: Connection, clock: Clock) -> None:
-    """The newest schema at once, without alembic; a test proves that migrating from the first revision gives the same."""
-    from looma_cli.adapters.database.tables import METADATA
+    """The newest schema at once, without alembic and SQLModel; tests prove that migrating from the first revision gives the same, and that
+    the statements are those of ``tables.py``."""
+    from looma_cli.adapters.database.schema import STATEMENTS
 
-    METADATA.create_all(connection, checkfirst=False)
-    connection.exec_driver_sql(
-        "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
-    )
+    for statement in STATEMENTS[connection.dialect.name]:
+        connection.exec_driver_sql(statement)
     connection.execute(insert(VERSION).values(version_num=HEAD))
     connection.execute(insert(INSTALLATION).values(number=1, id=token_hex(6), created_at=clock.now()))

@@ -1,7 +1,7 @@
 """The tables, declared with SQLModel; ``docs/reference/state.md`` explains them and where their names come from.
 
-UNIQUE constraints judge every race. Imported only to create or migrate a schema: queries go through ``columns.py``, and no object is
-built by the ORM.
+UNIQUE constraints judge every race. Imported only to migrate a state: a new one is created by ``schema.py``, which is written from here,
+queries go through ``columns.py``, and no object is built by the ORM.
 """
 
 from __future__ import annotations
