@@ -47,17 +47,21 @@ class WayBack:
 def way_back(tenant: Tenant, layers: Sequence[KeptLayer]) -> WayBack:
     """Raises NotAllowed where nothing of an earlier edition is kept."""
     left = [one for one in layers if one.reason in (SWITCH, KIND) and one.record.get("edition")]
-    apps = sorted((one for one in left if one.reference.layer == "app"), key=lambda one: one.keep_until)
+    apps = sorted((one for one in left if one.reference.layer == "app"), key=_left_at)
     if not apps:
         raise NotAllowed(
             f"nothing of an earlier edition of tenant {tenant.name} is kept any more",
             f"looma edition switch {tenant.name} EDITION moves it as at the first time, data included",
         )
     app = apps[-1]
-    data = [one for one in left if one.reference.layer == "data" and one.keep_until == app.keep_until]
+    data = [one for one in left if one.reference.layer == "data" and _left_at(one) == _left_at(app)]
     record = {**app.record, **(data[-1].record if data else {})}
     generation = data[-1].reference.generation if data else None
     return WayBack(record["edition"], record["release"], app.reference.generation, generation, record.get("written", {}))
+
+
+def _left_at(layer: KeptLayer) -> str:
+    return str(layer.record.get("left_at", ""))
 
 
 def plan_rollback(
@@ -68,12 +72,13 @@ def plan_rollback(
     seen: HostObservation,
     *,
     keep_seconds: float,
-    lost: Mapping[str, int],
+    lost: Mapping[str, int | None],
     registry: str,
     edge_image: str,
     support_images: Sequence[str],
 ) -> Plan:
-    """``lost`` says how often each datastore was written to since the cut-over. Raises NotAllowed (status), Conflict (no room)."""
+    """``lost`` says how often each datastore was written to since the cut-over, None where it does not tell. Raises NotAllowed (status),
+    Conflict (no room)."""
     require(tenant, "running", "suspended", verb="a rollback")
     name, host = tenant.name, tenant.host
     changes = {"edition": back.edition, "release": back.release}
@@ -111,9 +116,10 @@ def plan_rollback(
     return Plan(KIND, name, tuple(steps), pivot, tuple(lines), tuple(loss_lines(lost)))
 
 
-def loss_lines(lost: Mapping[str, int]) -> list[str]:
+def loss_lines(lost: Mapping[str, int | None]) -> list[str]:
     """What was written since the cut-over and will not be there."""
-    return [f"{store}: about {count:,} writes since the cut-over will not be there" for store, count in lost.items() if count]
+    said = {store: "what was written" if count is None else f"about {count:,} writes" for store, count in lost.items() if count != 0}
+    return [f"{store}: {what} since the cut-over will not be there" for store, what in said.items()]
 
 
 def _started(tenant: Tenant, back: WayBack, edition: Edition, changes: Mapping[str, Any]) -> list[PlannedStep]:

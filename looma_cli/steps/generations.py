@@ -78,7 +78,8 @@ class ChangeGeneration(StateStep):
 
 @dataclass(frozen=True)
 class KeepLayers(StateStep):
-    """Remember left layers until ``seconds`` from now: the next command after that lets them go."""
+    """Remember left layers until ``seconds`` from now: the next command after that lets them go. ``left_at`` is added to their record: of
+    several the way back leads to those that were left last, however long each is kept."""
 
     name = "keep-layers"
     tenant: str
@@ -92,9 +93,10 @@ class KeepLayers(StateStep):
         return "Keep the old layers for the way back"
 
     def do(self, world: World, state: State) -> str:
-        until = world.clock.now() + timedelta(seconds=self.seconds)
+        now = world.clock.now()
+        until, record = now + timedelta(seconds=self.seconds), {**self.record, "left_at": now.isoformat()}
         for layer, generation in self.layers:
-            state.keep_layer(KeptLayer(LayerReference(self.tenant, layer, generation), self.host, until, self.reason, self.record))
+            state.keep_layer(KeptLayer(LayerReference(self.tenant, layer, generation), self.host, until, self.reason, record))
         return f"until {until:%Y-%m-%d %H:%M} UTC"
 
 

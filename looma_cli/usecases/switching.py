@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from looma_cli.errors import NotAllowed
+from looma_cli.errors import LoomaError, NotAllowed
 from looma_cli.model.edition import Edition
 from looma_cli.model.operation import Operation, Plan
 from looma_cli.model.protocols import State
@@ -106,14 +106,19 @@ class SwitchUseCases:
         with self._world.store.read() as state:
             return way_back(state.tenant(name), state.kept_layers(name))
 
-    def lost(self, name: str) -> dict[str, int]:
-        """How often each datastore was written to since the last switch, as far as it can be told: nothing of it is in the layers that
-        were left. Empty where the data layer stayed the tenant's own."""
+    def lost(self, name: str) -> dict[str, int | None]:
+        """How often each datastore was written to since the last switch, None where it does not tell (a rollback may be for just that):
+        nothing of it is in the layers that were left. Empty where the data layer stayed the tenant's own."""
         tenant, back = self._tenant(name), self.way_back(name)
         if back.data is None or tenant.status not in SERVING:
             return {}
-        now = {store: open_store(self._world, tenant.layer("data"), tenant.host, store).written() for store in back.written}
-        return {store: max(0, count - back.written[store]) for store, count in now.items()}
+        return {store: self._written_since(tenant, store, before) for store, before in back.written.items()}
+
+    def _written_since(self, tenant: Tenant, store: str, before: int) -> int | None:
+        try:
+            return max(0, open_store(self._world, tenant.layer("data"), tenant.host, store).written() - before)
+        except LoomaError:
+            return None
 
     def finalize(self, name: str, *, dry_run: bool = False) -> Operation | Plan:
         """Let go of what the tenant has left, at once: there is no way back then. Raises NotAllowed where nothing is kept."""

@@ -77,6 +77,9 @@ class MortalStore:
         self._death = death
         self.url = store.url
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
     @contextmanager
     def read(self) -> Iterator[Any]:
         self._death.before()

@@ -10,7 +10,7 @@ import pytest
 from looma_cli.errors import OperationFailed
 from looma_cli.steps.following import CompareFollowers
 from looma_cli.wiring import Looma
-from tests.crash.switches import Used, assert_nothing_lost, assert_parted, picture, request, switched, tenant
+from tests.crash.switches import Used, assert_nothing_lost, assert_parted, data_layer, picture, request, switched, tenant
 from tests.fakes.failing import Killed
 
 
@@ -158,3 +158,44 @@ def test_an_edge_that_ends_while_it_is_frozen_is_thawed_when_it_is_back(tmp_path
     machine.process().operations.rollback(id)
     machine.process().tenants.restart("acme")
     assert picture(machine) == old
+
+
+def test_a_rollback_comes_back_to_the_edition_that_was_left_last_however_long_each_is_kept(tmp_path: Path) -> None:
+    machine = switched(tmp_path / "home", keep_seconds=36_000)
+    machine.clock.sleep(60)
+    machine.process().switches.switch(request("flagship", keep_seconds=3600))
+    assert machine.process().switches.way_back("acme").edition == "pro"
+    machine.process().switches.rollback("acme")
+    assert machine.process().tenants.show("acme").edition == "pro"
+    assert data_layer(machine) == 2
+    assert machine.complaints == []
+
+
+def test_a_rollback_needs_nothing_of_the_datastores_that_it_leaves(tmp_path: Path) -> None:
+    machine = switched(tmp_path / "home")
+    machine.daemon.containers["looma-acme-data-g2-mysql-1"].state = "exited"
+    lost = machine.process().switches.lost("acme")
+    assert lost["mysql"] is None
+    assert lost["postgresql"] is not None
+    machine.process().switches.rollback("acme")
+    assert (machine.process().tenants.show("acme").edition, data_layer(machine)) == ("basic", 1)
+
+
+def test_everything_can_be_looked_at_while_a_switch_waits(tmp_path: Path) -> None:
+    machine = switched(tmp_path / "home")
+    killed_when(machine, follows(machine), lambda looma: looma.switches.switch(request("basic")))
+    looma = machine.process()
+    assert looma.tenants.show("acme").status == "switching"
+    assert looma.health.check(["acme"]).healthy
+    assert looma.state.audit().missing == ()
+    assert [one.status for one in looma.operations.list()] == ["interrupted"]
+    looma.status.tenant("acme", live=True)
+    looma.doctor.check()
+
+
+def test_a_state_that_is_rebuilt_after_a_switch_knows_the_edition_that_serves(tmp_path: Path) -> None:
+    machine = switched(tmp_path / "home")
+    machine.lose_state()
+    machine.process().state.rebuild()
+    assert (machine.process().tenants.show("acme").edition, data_layer(machine)) == ("pro", 2)
+    assert machine.process().state.audit().ok
