@@ -74,8 +74,7 @@ def free_port() -> int:
 
 
 def clean(environment: Environment) -> None:
-    with closing(sqlite3.connect(Path(environment["LOOMA_HOME"], "looma.db"))) as state:
-        label = f"label=looma.installation={state.execute('SELECT id FROM installation').fetchone()[0]}"
+    label = f"label=looma.installation={installation(environment)}"
     for listing, removal in (
         (("container", "ls", "-aq"), ("container", "rm", "-fv")),
         (("network", "ls", "-q"), ("network", "rm")),
@@ -84,3 +83,8 @@ def clean(environment: Environment) -> None:
         found = subprocess.run(("docker", *listing, "--filter", label), check=True, capture_output=True, text=True).stdout.split()
         if found:
             subprocess.run(("docker", *removal, *found), check=True, capture_output=True)
+
+
+def installation(environment: Environment) -> str:
+    with closing(sqlite3.connect(Path(environment["LOOMA_HOME"], "looma.db"))) as state:
+        return str(state.execute("SELECT id FROM installation").fetchone()[0])

@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 from tests.bench.bench_backup import CLIENT, DUMP, FILL
-from tests.bench.bench_create import create, down, engine_home, up
+from tests.bench.bench_create import create, down, engine_home, installation, up
 from tests.bench.measuring import Environment, Figure, compared, looma, run, seconds
 
 NAME = "bench"
@@ -70,7 +70,3 @@ def container(home: Environment) -> str:
     filters = [word for label in labels for word in ("--filter", f"label={label}")]
     return run(("docker", "ps", "-q", *filters), home).strip()
 
-
-def installation(home: Environment) -> str:
-    found: str = json.loads(looma(home, "state", "audit", "-o", "json"))["installation"]
-    return found
