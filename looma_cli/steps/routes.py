@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from looma_cli.errors import Unhealthy
+from looma_cli.errors import LoomaError, Unhealthy
 from looma_cli.model.edition import Probe
 from looma_cli.model.health import ProbeTarget
 from looma_cli.model.probing import mode_of, route_of
@@ -76,6 +77,18 @@ class ReleaseEdge(WorldStep):
         return "removed"
 
 
+def edge_runs(world: World, host: str) -> bool:
+    """Whether the edge runs; one that has ended (killed, say, amid something) is started first: its routes lie in its volume, and
+    what it refused before it ended it would go on to refuse."""
+    edge, engine = world.edge(host), world.engine(host)
+    if edge.running():
+        return True
+    with suppress(LoomaError):  # its port is taken, say: whoever needs it says so
+        for ended in (one for one in engine.workloads() if one.component == "edge" and one.reference is None):
+            engine.switch(ended, on=True)
+    return edge.running()
+
+
 def apply_route(
     world: World,
     tenant_name: str,
@@ -108,7 +121,7 @@ class ApplyRoute(WorldStep):
         return "Route the tenant"
 
     def do(self, world: World, progress: Progress) -> str:
-        if self.mode == "stopped" and not world.edge(self.host).running():
+        if not edge_runs(world, self.host) and self.mode == "stopped":
             return "no edge"  # a start applies it
         apply_route(world, self.tenant, self.host, self.mode, self.layers, self.changes)
         return ""
@@ -136,7 +149,7 @@ class PutBackRoute(WorldStep):
         return ""
 
     def undo(self, world: World, progress: Progress) -> str:
-        if world.edge(self.host).running():
+        if edge_runs(world, self.host):
             apply_route(world, self.tenant, self.host, self.mode)
         return DrainEdge(self.tenant, self.host).do(world, progress)
 
@@ -155,7 +168,7 @@ class SetRouteMode(WorldStep):
         return f"Set the route to {self.mode}"
 
     def do(self, world: World, progress: Progress) -> str:
-        if self.mode == "stopped" and not self._routed(world):
+        if not self._routed(world) and self.mode == "stopped":
             return "no route"  # a lost edge must not keep a tenant from being stopped
         world.edge(self.host).set_mode(self.tenant, self.mode)
         return ""
@@ -167,8 +180,7 @@ class SetRouteMode(WorldStep):
         return ""
 
     def _routed(self, world: World) -> bool:
-        edge = world.edge(self.host)
-        return edge.running() and self.tenant in edge.routes()
+        return edge_runs(world, self.host) and self.tenant in world.edge(self.host).routes()
 
 
 @dataclass(frozen=True)

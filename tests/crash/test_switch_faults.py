@@ -10,7 +10,7 @@ import pytest
 from looma_cli.errors import OperationFailed
 from looma_cli.steps.following import CompareFollowers
 from looma_cli.wiring import Looma
-from tests.crash.switches import Used, assert_nothing_lost, assert_parted, data_layer, picture, request, switched, tenant
+from tests.crash.switches import PUBLIC_PORT, Used, assert_nothing_lost, assert_parted, data_layer, picture, request, switched, tenant
 from tests.fakes.failing import Killed
 
 
@@ -150,14 +150,15 @@ def test_a_store_that_stops_following_in_the_freeze_is_given_up_at_once(tmp_path
     assert_nothing_lost(machine, 1)
 
 
-def test_an_edge_that_ends_while_it_is_frozen_is_thawed_when_it_is_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["resume", "rollback"])
+def test_an_edge_that_ends_while_it_is_frozen_serves_again_afterwards(tmp_path: Path, way: str) -> None:
     machine = tenant(tmp_path / "home")
-    old = picture(machine)
     id = killed_when(machine, lambda: machine.edge.mode("acme") == "frozen", lambda looma: looma.switches.switch(request()))
     machine.edge.stop()
-    machine.process().operations.rollback(id)
-    machine.process().tenants.restart("acme")
-    assert picture(machine) == old
+    getattr(machine.process().operations, way)(id)
+    assert machine.edge.answer(PUBLIC_PORT, method="POST").status == 200
+    assert machine.routed().project == f"looma-acme-app-g{2 if way == 'resume' else 1}"
+    assert machine.complaints == []
 
 
 def test_a_rollback_comes_back_to_the_edition_that_was_left_last_however_long_each_is_kept(tmp_path: Path) -> None:

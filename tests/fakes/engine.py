@@ -330,6 +330,11 @@ class FakeEngine:
                 container.networks.discard(network)
         self._deed()
 
+    def switch(self, workload: Workload, *, on: bool) -> None:
+        self._called("switch", workload.component)
+        self._container(workload).state = "running" if on else "exited"
+        self._deed()
+
     def attach(self, workload: Workload, command: Sequence[str], *, interactive: bool, terminal: bool) -> int:
         return self.execute(workload, command)[0]
 
