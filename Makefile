@@ -59,7 +59,7 @@ test-all: check images ## the same, and the exhaustive ones: an hour
 	@LOOMA_CRASH=all $(PYTEST) -m ""
 
 test-crash: install ## every crash boundary of every verb, not a sample
-	@LOOMA_CRASH=all $(PYTEST) tests/crash tests/integration/test_backups_killed.py
+	@LOOMA_CRASH=all $(PYTEST) tests/crash tests/integration/test_backups_killed.py tests/integration/test_switch_killed.py
 
 docs: install ## write the generated reference anew
 	@$(BIN)/python -m looma_cli.cli.reference > docs/reference/commands.md

@@ -79,7 +79,7 @@ def pictures(prepared: Used, home: Path, verb: Verb) -> tuple[dict[str, object],
 
 
 def stride(name: str) -> int:
-    return 1 if os.environ.get("LOOMA_CRASH") == "all" else 7
+    return 1 if os.environ.get("LOOMA_CRASH") == "all" else 11
 
 
 @pytest.mark.parametrize("cut_engine", [False, True], ids=["between deeds", "inside the engine"])
