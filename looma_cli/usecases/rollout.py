@@ -22,6 +22,7 @@ from looma_cli.usecases.operations import OperationUseCases
 from looma_cli.usecases.upgrading import UpgradeUseCases
 
 PARALLEL = 2
+ASK_AGAIN_SECONDS = 5.0
 LOOK_SECONDS = 0.2  # how soon a Ctrl-C reaches the workers
 FAILING = ("failed", "paused")
 
@@ -115,13 +116,20 @@ class Rollout:
         if not done or self._context.stop_requested() or not (self._may_begin() or any(result.operation for result in known)):
             return
         try:
-            reports = self._health.check(done).tenants
+            sick = self._sick(done)
         except LoomaError as error:
             self.error = error
             return
-        for report in reports:
-            if sick := _sick(report):
-                yield replace(self._results[report.name], status="failed", error=self._unhealthy_error(report.name, sick))
+        for name, why in sick.items():
+            yield replace(self._results[name], status="failed", error=self._unhealthy_error(name, why))
+
+    def _sick(self, names: list[str]) -> dict[str, str]:
+        """Who is not well, and why. Whoever is not is asked once more: one answer that came too late must not end the whole rollout."""
+        sick = {report.name: why for report in self._health.check(names).tenants if (why := _sickness(report))}
+        if not sick:
+            return {}
+        self._world.clock.sleep(ASK_AGAIN_SECONDS)
+        return {report.name: why for report in self._health.check(list(sick)).tenants if (why := _sickness(report))}
 
     def _unhealthy_error(self, name: str, sick: str) -> Unhealthy:
         message = f"{name} is not healthy on {self._plan.release}: {sick}"
@@ -190,7 +198,7 @@ class TenantNotes(SilentReporter):
         self._say("warn", f"{self._tenant}: {text}")
 
 
-def _sick(report: TenantHealth) -> str:
+def _sickness(report: TenantHealth) -> str:
     """What is not well, in words. Backups that are missing are not the release's doing."""
     lines = [line for line in report.components if not line.healthy and line.kind != BACKUP]
     return "; ".join(f"{line.component} {line.detail or line.state}" for line in lines)

@@ -8,6 +8,7 @@ import pytest
 
 from looma_cli.errors import EngineUnavailable, ImageUnavailable, InvalidValue, NotFound
 from looma_cli.model.fleet import wave_sizes
+from looma_cli.model.health import ProbeResult, ProbeTarget
 from tests.fakes.failing import Killed
 from tests.unit.fleet.rollouts import (
     FOUR,
@@ -117,6 +118,25 @@ def test_a_tenant_that_is_done_and_falls_ill_ends_it_before_the_next_wave(machin
     assert error.code == "unhealthy"
     assert "looma tenant rollback beta" in error.hint
     assert results["beta"].operation
+
+
+def test_one_answer_that_came_too_late_ends_nothing(machine: Machine) -> None:
+    """The look after a wave finds a service of acme's down, the second one finds it up again."""
+    asked: list[str] = []
+    usual = machine.health.decide
+
+    def decide(target: ProbeTarget) -> ProbeResult | None:
+        late = "look" in asked and asked.count("late") == 0
+        asked.append("late" if late else "well")
+        return ProbeResult(target.component, False, None, "timed out") if late else usual(target)
+
+    results = {}
+    for result in rollout(machine.looma()).run():
+        results[result.name] = result
+        machine.health.decide = decide
+        asked[:] = ["look"] if result.name == "acme" else asked
+    assert statuses(results) == dict.fromkeys(FOUR, "done")
+    assert asked.count("late") == 1
 
 
 def test_missing_backups_are_not_the_releases_doing(machine: Machine) -> None:
