@@ -80,7 +80,7 @@ def measured(operation: Operation) -> dict[str, int]:
     Nothing for one that froze nothing, or is not through yet."""
     began = ended = None
     for planned, record in zip(operation.plan.steps, operation.steps, strict=True):
-        if planned.name != "set-route-mode" or record.status != "done" or record.started_at is None:
+        if planned.name not in ("set-route-mode", "rehearse-route-mode") or record.status != "done" or record.started_at is None:
             continue
         if planned.params["mode"] == "frozen":
             began = record.started_at

@@ -34,3 +34,21 @@ class SwitchRequest:
     keep_seconds: float = 3600.0
     safety: bool = True
     accepted: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What a switch came to on a shadow of the tenant. ``disk_bytes`` and ``memory_bytes`` are what the new layers took, None where the
+    containers do not tell; ``rows`` is how many the data have; ``duration_ms`` includes the safety backup, if one was asked for."""
+
+    tenant: str
+    source: str
+    target: str
+    operation: str
+    backup: str
+    write_freeze_ms: int
+    duration_ms: int
+    disk_bytes: int | None
+    memory_bytes: int | None
+    rows: int
+    warnings: tuple[str, ...] = ()

@@ -79,6 +79,7 @@ def _load_all() -> None:
         guards,
         keeping,
         layers,
+        measuring,
         migrating,
         routes,
         tenants,

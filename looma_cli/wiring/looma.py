@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from looma_cli.usecases.images import ImageUseCases
     from looma_cli.usecases.operations import OperationUseCases
     from looma_cli.usecases.porting import PortingUseCases
+    from looma_cli.usecases.rehearsing import RehearsalUseCases
     from looma_cli.usecases.resources import NetworkUseCases, PortUseCases
     from looma_cli.usecases.restoring import RestoreUseCases
     from looma_cli.usecases.saved_plans import SavedPlanUseCases
@@ -142,6 +143,12 @@ class Looma:
         from looma_cli.usecases.switching import SwitchUseCases
 
         return SwitchUseCases(self._context)
+
+    @cached_property
+    def rehearsals(self) -> RehearsalUseCases:
+        from looma_cli.usecases.rehearsing import RehearsalUseCases
+
+        return RehearsalUseCases(self._context, self.backups, self.switches, self.operations)
 
     @cached_property
     def upgrades(self) -> UpgradeUseCases:

@@ -8,7 +8,7 @@ from looma_cli.cli import options
 from looma_cli.cli.commands.apply import saved
 from looma_cli.cli.commands.edition.noun import noun
 from looma_cli.cli.present import Page
-from looma_cli.cli.session import Session
+from looma_cli.cli.session import Session, only_one
 from looma_cli.model import validation
 
 DATA = ("clone", "reuse")
@@ -43,7 +43,8 @@ AcceptLoss = Annotated[
 looma edition switch acme pro
 looma edition switch acme pro --dry-run
 looma edition switch acme basic --data reuse --keep 24h
-looma edition switch acme pro --plan-out acme-pro.json""",
+looma edition switch acme pro --plan-out acme-pro.json
+looma edition switch acme pro --rehearse""",
 )
 def switch(
     session: Session,
@@ -55,6 +56,7 @@ def switch(
     no_backup: NoBackup = False,
     accept_loss: AcceptLoss = None,
     plan_out: options.PlanOut = None,
+    rehearse: Annotated[bool, typer.Option("--rehearse", help="Try it on a shadow copy, and say what it takes.")] = False,
 ) -> Any:
     """Move a tenant to another edition, up or down, while it serves.
 
@@ -66,12 +68,23 @@ def switch(
     request = SwitchRequest(
         tenant, edition, release, data, validation.duration(keep), safety=not no_backup, accepted=accept_loss
     )
+    only_one("--plan-out and --rehearse", plan_out, rehearse)
+    if rehearse:
+        tried = session.looma.rehearsals.rehearse(request, **session.change)
+        return tried if session.dry_run else _rehearsed(tried)
     if plan_out:
         return saved(session.looma.saved_plans.switch(request, plan_out), plan_out)
     result = session.looma.switches.switch(request, **session.change)
     if session.dry_run:
         return result
     return Page(result, "operations.page", following=f"looma health {tenant}, looma edition rollback {tenant} within {keep}")
+
+
+def _rehearsed(tried: Any) -> Page:
+    names = ("write_freeze_ms", "duration_ms", "disk_bytes", "memory_bytes", "rows", "warnings", "operation", "backup")
+    shape = {"tenant": tried.tenant, "from": tried.source, "to": tried.target, **{name: getattr(tried, name) for name in names}}
+    next_step = f"looma edition switch {tried.tenant} {tried.target}"
+    return Page(tried, "rehearsals.page", shape={"rehearsal": shape}, following=next_step)
 
 
 @noun.verb(
