@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,10 +14,10 @@ from looma_cli.model.protocols import Datastore
 from looma_cli.model.tenant import LayerReference
 from looma_cli.model.world import World
 from looma_cli.steps.base import Progress, WorldStep, counted
-from looma_cli.steps.datastores import KEPT_DIFFERENCES, containers_of, open_store, open_stores
+from looma_cli.steps.catching_up import await_position, refuse_different
+from looma_cli.steps.datastores import containers_of, open_store, open_stores
 from looma_cli.steps.layers import start_again
 
-POLL_SECONDS = 0.05
 HELD_SECONDS = 5.0  # the longest that writers may wait for a follower to come to where they stand
 FREEZE_SECONDS = 30.0  # the longest that it may take in the freeze, before it is given up
 HOLDS = 5
@@ -167,26 +167,6 @@ def _prints_of_one_moment(world: World, pair: Pair, store: str, begun: Callable[
             with ThreadPoolExecutor(2) as pool:
                 first, second = pool.submit(old.fingerprint), pool.submit(new.fingerprint)
                 return first.result(), second.result()
-
-
-def await_position(world: World, follower: Datastore, position: Mapping[str, str], seconds: float, store: str) -> None:
-    """Raises Unhealthy after so long, ReplicationFailed at once where waiting cannot help."""
-    deadline = world.clock.now().timestamp() + seconds
-    while not follower.reached(position):
-        if world.clock.now().timestamp() > deadline:
-            raise Unhealthy(f"{store} lags behind its leader after {seconds:.0f} s", "try again when less is written")
-        world.clock.sleep(POLL_SECONDS)
-
-
-def refuse_different(store: str, different: Sequence[str]) -> None:
-    """Raises ReplicationFailed."""
-    if different:
-        more = f" (and {len(different) - KEPT_DIFFERENCES} more)" if len(different) > KEPT_DIFFERENCES else ""
-        raise ReplicationFailed(
-            f"{store} is not what its leader is: {'; '.join(different[:KEPT_DIFFERENCES])}{more}",
-            "try again; if it happens again, looma backup create and looma backup verify show which of the two is right",
-            differences=list(different),
-        )
 
 
 @dataclass(frozen=True)
