@@ -6,6 +6,7 @@ One tenant goes through all of them: what it is after one case, it is before the
 from __future__ import annotations
 
 import os
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ import httpx
 import pytest
 
 from looma_cli.adapters.database import open_store
+from looma_cli.adapters.engine import EngineApi
 from looma_cli.model.operation import Operation, Plan
 from looma_cli.model.switch import SwitchRequest
 from tests.integration.homes import LIMIT_SECONDS, Home, end, finish, new_tenant, wait_until
@@ -84,14 +86,21 @@ class Customer:
         with closing(open_store(self.home.path)) as store, store.read() as state:
             return state.open_operation(self.name)
 
-    def kill_at(self, verb: str, step: str | int) -> str:
-        """Kill looma as soon as such a step, or that of this number, has begun; the operation's id, empty where it had ended by then."""
+    def begin(self, verb: str, step: str | int) -> subprocess.Popen[str]:
+        """A looma that has just begun such a step, or that of this number; one that has ended where that was too quick."""
         process = self.home.begin(*self.other(verb))
         try:
             wait_for(lambda: process.poll() is not None or begun(self.operation(), step), f"{verb} at {step}")
-        finally:
-            killed = end(process)
-            result = finish(process)
+        except BaseException:
+            end(process)
+            raise
+        return process
+
+    def kill_at(self, verb: str, step: str | int) -> str:
+        """Kill looma there; the operation's id, empty where it had ended by then."""
+        process = self.begin(verb, step)
+        killed = end(process)
+        result = finish(process)
         assert killed or result.code == 0, (result.out, result.err)
         wait_until(lambda: not self.home.outside_programs(), 60, "the end of compose, whose looma was killed")
         waiting = self.home.json("operation", "list")["operations"]
@@ -156,3 +165,36 @@ def test_what_was_killed_ends_wholly_old_or_wholly_new(acme: Customer, verb: str
     if verb == "switch" and worked == "resume":
         assert acme.home("edition", "finalize", acme.name, "--yes").code == 0
     acme.assert_whole()
+
+
+def kill_container(api: EngineApi, name: str) -> None:
+    """As ``docker kill`` does: it is not started again by itself."""
+    api.post(f"/containers/{name}/kill")
+
+
+def assert_ended(acme: Customer, process: subprocess.Popen[str], before: dict[str, Any]) -> None:
+    """By itself, or by a resume of what was paused."""
+    result = finish(process)
+    waiting = acme.home.json("operation", "list")["operations"]
+    done = acme.recover("resume", waiting[0]["id"]) == "resume" if waiting else result.code == 0
+    assert (acme.show()["edition"] != before["edition"]) == done, (result.out, result.err)
+    if done:
+        assert acme.home("edition", "finalize", acme.name, "--yes").code == 0
+    acme.assert_whole()
+
+
+@pytest.mark.exhaustive
+def test_a_datastore_that_is_killed_while_it_is_seeded(acme: Customer, clean_engine: EngineApi) -> None:
+    before = acme.show()
+    process = acme.begin("switch", "follow-store")
+    kill_container(clean_engine, f"looma-{acme.name}-data-g{before['generations']['data'] + 1}-mysql-1")
+    assert_ended(acme, process, before)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("step", ["await-followers", "apply-route", "change-generation"])
+def test_an_edge_that_is_killed_while_it_is_frozen_or_routes(acme: Customer, clean_engine: EngineApi, step: str) -> None:
+    before = acme.show()
+    process = acme.begin("switch", step)
+    kill_container(clean_engine, f"looma-edge-{acme.home.installation}")
+    assert_ended(acme, process, before)
