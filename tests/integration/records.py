@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
 import httpx
@@ -78,6 +80,19 @@ def present(url: str, key: str) -> bool:
     answer = httpx.get(f"{url}/records/{key}", timeout=30)
     assert answer.status_code in (200, 404), (key, answer.status_code, answer.text)
     return answer.status_code == 200
+
+
+def missing(url: str, keys: Iterable[str]) -> list[str]:
+    """Those that are not there; fails when datastores disagree. On connections that are kept: there may be thousands."""
+
+    def lacks(key: str) -> bool:
+        answer = client.get(f"/records/{key}")
+        assert answer.status_code in (200, 404), (key, answer.status_code, answer.text)
+        return answer.status_code == 404
+
+    keys = list(keys)
+    with httpx.Client(base_url=url, timeout=60) as client, ThreadPoolExecutor(4) as pool:
+        return [key for key, gone in zip(keys, pool.map(lacks, keys), strict=True) if gone]
 
 
 def counts(url: str) -> dict[str, int]:
