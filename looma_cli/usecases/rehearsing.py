@@ -20,6 +20,7 @@ from looma_cli.usecases.changing import change
 from looma_cli.usecases.context import Context, held_on, observe_host
 from looma_cli.usecases.operations import OperationUseCases
 from looma_cli.usecases.replanning import replanning
+from looma_cli.usecases.requested import SCRATCH_NAME
 from looma_cli.usecases.switching import SwitchUseCases, last_operation, room_on
 
 
@@ -120,6 +121,15 @@ class RehearsalUseCases:
                 raise
             except LoomaError as error:  # taken over by somebody else: theirs
                 self._context.reporter.warn(f"{operation.tenant}, left by a rehearsal, could not be removed: {error.message}")
+        self._remove_leases()
+
+    def _remove_leases(self) -> None:
+        """Of processes that died before their operation began: nobody asks for a shadow's lease once more, and so takes it over."""
+        with self._world.store.write() as state:
+            for lease in state.leases():
+                name = lease.resource.removeprefix("tenant:")
+                if name.startswith(f"{SCRATCH_NAME}-") and not state.open_operation(name) and not self._world.leases.alive(lease):
+                    state.remove_lease(lease.resource)
 
 
 def shadow_of(tenant: Tenant, manifest: BackupManifest, context: Context) -> Tenant:
