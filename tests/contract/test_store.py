@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from sqlalchemy import Engine, event
 
+from looma_cli.adapters.database.state import DatabaseState
 from looma_cli.adapters.database.store import DatabaseStore, database_at
 from looma_cli.errors import AlreadyExists, InvalidValue, NotAllowed, NotFound, StateUnusable
 from looma_cli.model.health import ComponentHealth
@@ -33,14 +35,21 @@ def port(number: int, tenant: str | None = "acme", **changes: object) -> Allocat
 
 
 @contextmanager
-def statements() -> Iterator[list[str]]:
-    """What any engine executes meanwhile, transaction control and savepoints left out."""
+def statements(state: DatabaseState) -> Iterator[list[str]]:
+    """What is executed in this transaction meanwhile, as the driver is told, transaction control and savepoints left out."""
     seen: list[str] = []
 
-    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        if not statement.startswith(("BEGIN", "PRAGMA", "SAVEPOINT", "RELEASE", "SELECT pg_advisory")):
+    def note(*told: object) -> None:
+        statement = str(told[0] if len(told) == 1 else told[2])
+        if not statement.startswith(("BEGIN", "COMMIT", "PRAGMA", "SAVEPOINT", "RELEASE", "SELECT pg_advisory")):
             seen.append(statement)
 
+    driver = state._connection.connection.dbapi_connection
+    if isinstance(driver, sqlite3.Connection):
+        driver.set_trace_callback(note)
+        yield seen
+        driver.set_trace_callback(None)
+        return
     event.listen(Engine, "before_cursor_execute", note)
     try:
         yield seen
@@ -162,7 +171,7 @@ def test_listing_tenants_takes_three_queries_however_many_there_are(store: Datab
         for index in range(20):
             state.add_tenant(bare(f"tenant-{index}"))
             state.add_allocations([port(20000 + index, f"tenant-{index}")])
-    with store.read() as state, statements() as seen:
+    with store.read() as state, statements(state) as seen:
         tenants = state.tenants()
     assert [len(tenant.ports) for tenant in tenants] == [1] * 20
     assert len(seen) == 3

@@ -184,7 +184,7 @@ def test_operations_are_listed_newest_first_in_two_queries(store: DatabaseStore)
         for index in range(6):
             status = "running" if index > 3 else "done"
             state.add_operation(operation(f"op-{index}", f"t{index}", status=status, started_at=NOW + timedelta(minutes=index)))
-    with store.read() as state, statements() as seen:
+    with store.read() as state, statements(state) as seen:
         everything = state.operations()
         assert len(seen) == 2
         assert [found.id for found in everything] == [f"op-{index}" for index in (5, 4, 3, 2, 1, 0)]

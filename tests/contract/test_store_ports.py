@@ -103,7 +103,7 @@ def test_nothing_is_allocated_to_an_unknown_tenant(store: DatabaseStore) -> None
 
 
 def test_adding_nothing_asks_nothing(store: DatabaseStore) -> None:
-    with store.write() as state, statements() as seen:
+    with store.write() as state, statements(state) as seen:
         state.add_allocations([])
         state.add_subnets([])
     assert seen == [] or all("tenants" in statement for statement in seen)

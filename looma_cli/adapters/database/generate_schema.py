@@ -30,11 +30,11 @@ def source() -> str:
 
 
 def _statements(dialect: Any) -> Iterator[str]:
-    from sqlalchemy.schema import CreateIndex, CreateTable
+    from sqlalchemy.schema import CreateIndex, CreateTable, sort_tables
 
     from looma_cli.adapters.database.tables import METADATA
 
-    for table in METADATA.sorted_tables:
+    for table in sort_tables(METADATA.tables.values()):
         yield str(CreateTable(table).compile(dialect=dialect))
         yield from sorted(str(CreateIndex(index).compile(dialect=dialect)) for index in table.indexes)
     yield VERSION

@@ -8,10 +8,11 @@ them is done again, and every deed may run twice.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 
 from looma_cli.adapters.database import rows
@@ -69,15 +70,15 @@ class JournalSection(Section):
         steps: defaultdict[str, list[StepRecord]] = defaultdict(list)
         for row in self._connection.execute(of_chosen):
             steps[row[0]].append(rows.step(row[1:]))
-        return [rows.operation(row._mapping, steps[row.id]) for row in self._connection.execute(chosen)]
+        return [rows.operation(row, steps[row[0]]) for row in self._connection.execute(chosen)]
 
     def open_operation(self, tenant: str) -> Operation | None:
-        row = self._connection.execute(OPEN_OF_TENANT, {"tenant": tenant}).first()
-        return None if row is None else self._with_steps(row)
+        found = self._rows(OPEN_OF_TENANT, {"tenant": tenant})
+        return self._with_steps(found[0]) if found else None
 
-    def _with_steps(self, row: Row[Any]) -> Operation:
-        found = self._find(rows.STEP_COLUMNS, (STEPS.c.position,), operation=row.id)
-        return rows.operation(row._mapping, (rows.step(step[1:]) for step in found))
+    def _with_steps(self, row: Sequence[Any]) -> Operation:
+        found = self._find(rows.STEP_COLUMNS, (STEPS.c.position,), operation=row[0])
+        return rows.operation(row, (rows.step(step[1:]) for step in found))
 
     def save_operation(self, operation: Operation) -> None:
         """Everything but the plan and the steps. Raises NotFound; Held when it would open again beside another."""

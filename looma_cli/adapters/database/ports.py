@@ -10,7 +10,7 @@ from datetime import datetime
 from ipaddress import ip_network
 from itertools import repeat
 
-from sqlalchemy import Text, bindparam, cast, delete, func, or_, select
+from sqlalchemy import Text, bindparam, cast, delete, func, literal_column, or_, select
 
 from looma_cli.adapters.database import rows
 from looma_cli.adapters.database.columns import ALLOCATIONS, QUARANTINED_PORTS, SUBNETS
@@ -25,7 +25,7 @@ FEW = 500  # more ports than this are compared here: SQLite took at most 999 par
 
 OF_EDGE = (ALLOCATIONS.c.tenant.is_(None), ALLOCATIONS.c.layer == "edge")
 TCP_PORTS_OF_HOST = (  # one row, the ports joined by commas: read many times faster than thousands of rows, by every create
-    select(func.aggregate_strings(cast(ALLOCATIONS.c.host_port, Text), ","))
+    select(func.aggregate_strings(cast(ALLOCATIONS.c.host_port, Text), literal_column("','")))
     .where(ALLOCATIONS.c.host == bindparam("host"), ALLOCATIONS.c.protocol == "tcp")
 )  # fmt: skip
 OTHER_PORTS_OF_HOST = (
@@ -45,6 +45,7 @@ LIVE_QUARANTINES = (
     .where(QUARANTINED_PORTS.c.expires_at > bindparam("now"))
     .order_by(QUARANTINED_PORTS.c.host, QUARANTINED_PORTS.c.host_port, QUARANTINED_PORTS.c.address)
 )
+LIVE_QUARANTINES_OF_HOST = LIVE_QUARANTINES.where(QUARANTINED_PORTS.c.host == bindparam("host"))
 CIDRS_OF_HOST = select(SUBNETS.c.cidr).where(SUBNETS.c.host == bindparam("host")).order_by(SUBNETS.c.id)
 OVERLAPPING = select(*rows.SUBNET_COLUMNS).where(
     SUBNETS.c.host == bindparam("host"), or_(SUBNETS.c.cidr == bindparam("cidr"), SUBNETS.c.cidr.not_like(bindparam("size")))
@@ -59,14 +60,14 @@ class PortSection(TenantSection):
         return found if tenant is not None else found + self._quarantined(host)
 
     def _quarantined(self, host: str | None) -> list[Allocation]:
-        of_host = (QUARANTINED_PORTS.c.host == host,) if host is not None else ()
-        return [rows.quarantined(*row) for row in self._connection.execute(LIVE_QUARANTINES.where(*of_host), {"now": self._clock.now()})]
+        statement, of_host = (LIVE_QUARANTINES, {}) if host is None else (LIVE_QUARANTINES_OF_HOST, {"host": host})
+        return [rows.quarantined(*row) for row in self._rows(statement, {"now": self._clock.now()} | of_host)]
 
     def taken_ports(self, host: str) -> set[tuple[str, int]]:
         """(protocol, host port) of everything allocated or in quarantine there."""
-        [(ports,)] = self._tuples(TCP_PORTS_OF_HOST, {"host": host})
+        [(ports,)] = self._rows(TCP_PORTS_OF_HOST, {"host": host})
         taken = set(zip(repeat("tcp"), json.loads(f"[{ports or ''}]")))
-        taken.update(self._tuples(OTHER_PORTS_OF_HOST, {"host": host}))
+        taken.update((protocol, port) for protocol, port in self._rows(OTHER_PORTS_OF_HOST, {"host": host}))
         taken.update((port.protocol, port.host_port) for port in self._quarantined(host))
         return taken
 
@@ -114,7 +115,7 @@ class PortSection(TenantSection):
         self._remove(ALLOCATIONS, tenant=tenant, layer=layer, generation=generation)
 
     def edge_ports(self, host: str) -> dict[str, int]:
-        return {row[0]: row[1] for row in self._connection.execute(EDGE_PORTS, {"host": host})}
+        return {row[0]: row[1] for row in self._rows(EDGE_PORTS, {"host": host})}
 
     def save_edge_ports(self, host: str, ports: Mapping[str, int]) -> None:
         """Replaces them, on every address of the host. Raises PortTaken."""
@@ -128,7 +129,7 @@ class PortSection(TenantSection):
         return [Subnet(*row) for row in self._find(rows.SUBNET_COLUMNS, (SUBNETS.c.id,), host=host, tenant=tenant)]
 
     def taken_subnets(self, host: str) -> list[str]:
-        return [row[0] for row in self._tuples(CIDRS_OF_HOST, {"host": host})]
+        return [row[0] for row in self._rows(CIDRS_OF_HOST, {"host": host})]
 
     def add_subnets(self, subnets: Iterable[Subnet]) -> None:
         """All or none. Raises SubnetTaken naming the subnet and who holds what overlaps it, NotFound for an unknown tenant."""
@@ -143,8 +144,8 @@ class PortSection(TenantSection):
     def _overlapping_candidates(self, subnet: Subnet) -> Iterator[Subnet]:
         """Networks of one size overlap only when they are equal, so only those of another size have to be compared."""
         size = f"%/{ip_network(subnet.cidr).prefixlen}"
-        found = self._connection.execute(OVERLAPPING, {"host": subnet.host, "cidr": subnet.cidr, "size": size})
-        return (Subnet(*row) for row in found.all())
+        found = self._rows(OVERLAPPING, {"host": subnet.host, "cidr": subnet.cidr, "size": size})
+        return (Subnet(*row) for row in found)
 
     def remove_subnets(self, tenant: str, layer: str, generation: int) -> None:
         self._remove(SUBNETS, tenant=tenant, layer=layer, generation=generation)

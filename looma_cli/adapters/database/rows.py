@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from looma_cli.adapters.database.columns import ALLOCATIONS, HEALTH, LEASES, OPERATIONS, STEPS, SUBNETS, TENANTS
+from looma_cli.adapters.database.columns import ALLOCATIONS, HEALTH, HOSTS, LEASES, OPERATIONS, STEPS, SUBNETS, TENANTS
 from looma_cli.model.health import ComponentHealth
 from looma_cli.model.host import Capacity, Host
 from looma_cli.model.operation import Holder, Lease, Operation, Plan, PlannedStep, StepRecord
@@ -27,6 +27,8 @@ STEP_FIELDS = ("name", "status", "started_at", "duration_ms", "detail")
 HOLDER_FIELDS = ("owner", "machine", "pid", "process_started")
 LEASE_FIELDS = ("operation", "why", "acquired_at", "expires_at", "child", "child_started")
 HEALTH_FIELDS = ("component", "kind", "state", "healthy", "latency_ms", "detail")
+
+HOST_FIELDS = tuple(HOSTS.c.keys())
 
 TENANT_COLUMNS = tuple(TENANTS.c[name] for name in (*TENANT_FIELDS, "certificate", "sealed_key"))
 ALLOCATION_COLUMNS = tuple(ALLOCATIONS.c[name] for name in ALLOCATION_FIELDS)
@@ -76,8 +78,8 @@ def host_row(host: Host) -> dict[str, Any]:
     return row
 
 
-def host(row: Mapping[str, Any], tenants: int) -> Host:
-    fields = dict(row)
+def host(row: Sequence[Any], tenants: int) -> Host:
+    fields = dict(zip(HOST_FIELDS, row, strict=True))
     for name in ("capacity", "used"):
         fields[name] = Capacity(**fields[name]) if fields[name] else None
     return Host(**fields, tenants=tenants)
@@ -100,8 +102,8 @@ def plan(document: Mapping[str, Any]) -> Plan:
     return Plan(document["kind"], document["tenant"], steps, document["pivot"], changes, warnings)
 
 
-def operation(row: Mapping[str, Any], steps: Iterable[StepRecord]) -> Operation:
-    fields = dict(row)
+def operation(row: Sequence[Any], steps: Iterable[StepRecord]) -> Operation:
+    fields = dict(zip((*OPERATION_FIELDS, "plan"), row, strict=True))
     return Operation(**fields | {"plan": plan(fields["plan"]), "steps": tuple(steps)})
 
 

@@ -5,26 +5,13 @@
 STATEMENTS = {
     "sqlite": (
         """
-CREATE TABLE backups (
+CREATE TABLE installation (
+    number INTEGER NOT NULL,
     id TEXT NOT NULL,
-    tenant TEXT NOT NULL,
-    kind TEXT NOT NULL,
     created_at DATETIME NOT NULL,
-    edition TEXT NOT NULL,
-    release TEXT NOT NULL,
-    location TEXT NOT NULL,
-    size_bytes BIGINT NOT NULL,
-    stored_bytes BIGINT NOT NULL,
-    datastores JSON NOT NULL,
-    missing JSON NOT NULL,
-    verified_at DATETIME,
-    restore_ms BIGINT,
-    problem TEXT NOT NULL,
-    CONSTRAINT pk_backups PRIMARY KEY (id)
+    CONSTRAINT pk_installation PRIMARY KEY (number),
+    CONSTRAINT ck_installation_one_row CHECK (number = 1)
 )
-""",
-        """
-CREATE INDEX ix_backups_tenant_created_at ON backups (tenant, created_at)
 """,
         """
 CREATE TABLE hosts (
@@ -38,83 +25,6 @@ CREATE TABLE hosts (
     used JSON,
     checked_at DATETIME,
     CONSTRAINT pk_hosts PRIMARY KEY (name)
-)
-""",
-        """
-CREATE TABLE installation (
-    number INTEGER NOT NULL,
-    id TEXT NOT NULL,
-    created_at DATETIME NOT NULL,
-    CONSTRAINT pk_installation PRIMARY KEY (number),
-    CONSTRAINT ck_installation_one_row CHECK (number = 1)
-)
-""",
-        """
-CREATE TABLE leases (
-    resource TEXT NOT NULL,
-    owner TEXT NOT NULL,
-    machine TEXT NOT NULL,
-    pid INTEGER NOT NULL,
-    process_started BIGINT NOT NULL,
-    operation TEXT,
-    why TEXT NOT NULL,
-    acquired_at DATETIME NOT NULL,
-    expires_at DATETIME NOT NULL,
-    child INTEGER,
-    child_started BIGINT,
-    CONSTRAINT pk_leases PRIMARY KEY (resource)
-)
-""",
-        """
-CREATE TABLE operations (
-    id TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    tenant TEXT NOT NULL,
-    host TEXT NOT NULL,
-    status TEXT NOT NULL,
-    "plan" JSON NOT NULL,
-    started_at DATETIME NOT NULL,
-    finished_at DATETIME,
-    direction TEXT NOT NULL,
-    result JSON NOT NULL,
-    error TEXT,
-    CONSTRAINT pk_operations PRIMARY KEY (id)
-)
-""",
-        """
-CREATE INDEX ix_operations_started_at ON operations (started_at)
-""",
-        """
-CREATE INDEX ix_operations_tenant_started_at ON operations (tenant, started_at)
-""",
-        """
-CREATE UNIQUE INDEX uq_operations_open_tenant ON operations (tenant) WHERE status IN ('pending', 'running', 'paused', 'interrupted')
-""",
-        """
-CREATE TABLE quarantined_ports (
-    host TEXT NOT NULL,
-    address TEXT NOT NULL,
-    host_port INTEGER NOT NULL,
-    protocol TEXT NOT NULL,
-    expires_at DATETIME NOT NULL,
-    CONSTRAINT pk_quarantined_ports PRIMARY KEY (host, address, host_port, protocol)
-)
-""",
-        """
-CREATE TABLE schedules (
-    name TEXT NOT NULL,
-    specification JSON NOT NULL,
-    installed_at DATETIME NOT NULL,
-    CONSTRAINT pk_schedules PRIMARY KEY (name)
-)
-""",
-        """
-CREATE TABLE stack_files (
-    tenant TEXT NOT NULL,
-    name TEXT NOT NULL,
-    text TEXT NOT NULL,
-    updated_at DATETIME NOT NULL,
-    CONSTRAINT pk_stack_files PRIMARY KEY (tenant, name)
 )
 """,
         """
@@ -148,6 +58,96 @@ CREATE TABLE tenants (
 )
 """,
         """
+CREATE TABLE quarantined_ports (
+    host TEXT NOT NULL,
+    address TEXT NOT NULL,
+    host_port INTEGER NOT NULL,
+    protocol TEXT NOT NULL,
+    expires_at DATETIME NOT NULL,
+    CONSTRAINT pk_quarantined_ports PRIMARY KEY (host, address, host_port, protocol)
+)
+""",
+        """
+CREATE TABLE operations (
+    id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    tenant TEXT NOT NULL,
+    host TEXT NOT NULL,
+    status TEXT NOT NULL,
+    "plan" JSON NOT NULL,
+    started_at DATETIME NOT NULL,
+    finished_at DATETIME,
+    direction TEXT NOT NULL,
+    result JSON NOT NULL,
+    error TEXT,
+    CONSTRAINT pk_operations PRIMARY KEY (id)
+)
+""",
+        """
+CREATE INDEX ix_operations_started_at ON operations (started_at)
+""",
+        """
+CREATE INDEX ix_operations_tenant_started_at ON operations (tenant, started_at)
+""",
+        """
+CREATE UNIQUE INDEX uq_operations_open_tenant ON operations (tenant) WHERE status IN ('pending', 'running', 'paused', 'interrupted')
+""",
+        """
+CREATE TABLE leases (
+    resource TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    machine TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    process_started BIGINT NOT NULL,
+    operation TEXT,
+    why TEXT NOT NULL,
+    acquired_at DATETIME NOT NULL,
+    expires_at DATETIME NOT NULL,
+    child INTEGER,
+    child_started BIGINT,
+    CONSTRAINT pk_leases PRIMARY KEY (resource)
+)
+""",
+        """
+CREATE TABLE backups (
+    id TEXT NOT NULL,
+    tenant TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    created_at DATETIME NOT NULL,
+    edition TEXT NOT NULL,
+    release TEXT NOT NULL,
+    location TEXT NOT NULL,
+    size_bytes BIGINT NOT NULL,
+    stored_bytes BIGINT NOT NULL,
+    datastores JSON NOT NULL,
+    missing JSON NOT NULL,
+    verified_at DATETIME,
+    restore_ms BIGINT,
+    problem TEXT NOT NULL,
+    CONSTRAINT pk_backups PRIMARY KEY (id)
+)
+""",
+        """
+CREATE INDEX ix_backups_tenant_created_at ON backups (tenant, created_at)
+""",
+        """
+CREATE TABLE schedules (
+    name TEXT NOT NULL,
+    specification JSON NOT NULL,
+    installed_at DATETIME NOT NULL,
+    CONSTRAINT pk_schedules PRIMARY KEY (name)
+)
+""",
+        """
+CREATE TABLE stack_files (
+    tenant TEXT NOT NULL,
+    name TEXT NOT NULL,
+    text TEXT NOT NULL,
+    updated_at DATETIME NOT NULL,
+    CONSTRAINT pk_stack_files PRIMARY KEY (tenant, name)
+)
+""",
+        """
 CREATE TABLE allocations (
     id INTEGER NOT NULL,
     host TEXT NOT NULL,
@@ -171,6 +171,45 @@ CREATE INDEX ix_allocations_host_host_port ON allocations (host, host_port)
 """,
         """
 CREATE INDEX ix_allocations_tenant ON allocations (tenant)
+""",
+        """
+CREATE TABLE subnets (
+    id INTEGER NOT NULL,
+    host TEXT NOT NULL,
+    cidr TEXT NOT NULL,
+    tenant TEXT NOT NULL,
+    layer TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    CONSTRAINT pk_subnets PRIMARY KEY (id),
+    CONSTRAINT uq_subnets_host_cidr UNIQUE (host, cidr),
+    CONSTRAINT fk_subnets_tenant FOREIGN KEY(tenant) REFERENCES tenants (name) ON DELETE CASCADE
+)
+""",
+        """
+CREATE INDEX ix_subnets_tenant ON subnets (tenant)
+""",
+        """
+CREATE TABLE secrets (
+    tenant TEXT NOT NULL,
+    name TEXT NOT NULL,
+    sealed TEXT NOT NULL,
+    CONSTRAINT pk_secrets PRIMARY KEY (tenant, name),
+    CONSTRAINT fk_secrets_tenant FOREIGN KEY(tenant) REFERENCES tenants (name) ON DELETE CASCADE
+)
+""",
+        """
+CREATE TABLE operation_steps (
+    operation TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    status TEXT NOT NULL,
+    started_at DATETIME,
+    duration_ms BIGINT,
+    detail TEXT NOT NULL,
+    CONSTRAINT pk_operation_steps PRIMARY KEY (operation, position),
+    CONSTRAINT fk_operation_steps_operation FOREIGN KEY(operation) REFERENCES operations (id) ON DELETE CASCADE
+)
 """,
         """
 CREATE TABLE health_results (
@@ -201,70 +240,18 @@ CREATE TABLE kept_layers (
 )
 """,
         """
-CREATE TABLE operation_steps (
-    operation TEXT NOT NULL,
-    position INTEGER NOT NULL,
-    name TEXT NOT NULL,
-    status TEXT NOT NULL,
-    started_at DATETIME,
-    duration_ms BIGINT,
-    detail TEXT NOT NULL,
-    CONSTRAINT pk_operation_steps PRIMARY KEY (operation, position),
-    CONSTRAINT fk_operation_steps_operation FOREIGN KEY(operation) REFERENCES operations (id) ON DELETE CASCADE
-)
-""",
-        """
-CREATE TABLE secrets (
-    tenant TEXT NOT NULL,
-    name TEXT NOT NULL,
-    sealed TEXT NOT NULL,
-    CONSTRAINT pk_secrets PRIMARY KEY (tenant, name),
-    CONSTRAINT fk_secrets_tenant FOREIGN KEY(tenant) REFERENCES tenants (name) ON DELETE CASCADE
-)
-""",
-        """
-CREATE TABLE subnets (
-    id INTEGER NOT NULL,
-    host TEXT NOT NULL,
-    cidr TEXT NOT NULL,
-    tenant TEXT NOT NULL,
-    layer TEXT NOT NULL,
-    generation INTEGER NOT NULL,
-    name TEXT NOT NULL,
-    CONSTRAINT pk_subnets PRIMARY KEY (id),
-    CONSTRAINT uq_subnets_host_cidr UNIQUE (host, cidr),
-    CONSTRAINT fk_subnets_tenant FOREIGN KEY(tenant) REFERENCES tenants (name) ON DELETE CASCADE
-)
-""",
-        """
-CREATE INDEX ix_subnets_tenant ON subnets (tenant)
-""",
-        """
 CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))
 """,
     ),
     "postgresql": (
         """
-CREATE TABLE backups (
+CREATE TABLE installation (
+    number INTEGER NOT NULL,
     id TEXT NOT NULL,
-    tenant TEXT NOT NULL,
-    kind TEXT NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    edition TEXT NOT NULL,
-    release TEXT NOT NULL,
-    location TEXT NOT NULL,
-    size_bytes BIGINT NOT NULL,
-    stored_bytes BIGINT NOT NULL,
-    datastores JSON NOT NULL,
-    missing JSON NOT NULL,
-    verified_at TIMESTAMP WITH TIME ZONE,
-    restore_ms BIGINT,
-    problem TEXT NOT NULL,
-    CONSTRAINT pk_backups PRIMARY KEY (id)
+    CONSTRAINT pk_installation PRIMARY KEY (number),
+    CONSTRAINT ck_installation_one_row CHECK (number = 1)
 )
-""",
-        """
-CREATE INDEX ix_backups_tenant_created_at ON backups (tenant, created_at)
 """,
         """
 CREATE TABLE hosts (
@@ -278,83 +265,6 @@ CREATE TABLE hosts (
     used JSON,
     checked_at TIMESTAMP WITH TIME ZONE,
     CONSTRAINT pk_hosts PRIMARY KEY (name)
-)
-""",
-        """
-CREATE TABLE installation (
-    number INTEGER NOT NULL,
-    id TEXT NOT NULL,
-    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    CONSTRAINT pk_installation PRIMARY KEY (number),
-    CONSTRAINT ck_installation_one_row CHECK (number = 1)
-)
-""",
-        """
-CREATE TABLE leases (
-    resource TEXT NOT NULL,
-    owner TEXT NOT NULL,
-    machine TEXT NOT NULL,
-    pid INTEGER NOT NULL,
-    process_started BIGINT NOT NULL,
-    operation TEXT,
-    why TEXT NOT NULL,
-    acquired_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    child INTEGER,
-    child_started BIGINT,
-    CONSTRAINT pk_leases PRIMARY KEY (resource)
-)
-""",
-        """
-CREATE TABLE operations (
-    id TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    tenant TEXT NOT NULL,
-    host TEXT NOT NULL,
-    status TEXT NOT NULL,
-    plan JSON NOT NULL,
-    started_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    finished_at TIMESTAMP WITH TIME ZONE,
-    direction TEXT NOT NULL,
-    result JSON NOT NULL,
-    error TEXT,
-    CONSTRAINT pk_operations PRIMARY KEY (id)
-)
-""",
-        """
-CREATE INDEX ix_operations_started_at ON operations (started_at)
-""",
-        """
-CREATE INDEX ix_operations_tenant_started_at ON operations (tenant, started_at)
-""",
-        """
-CREATE UNIQUE INDEX uq_operations_open_tenant ON operations (tenant) WHERE status IN ('pending', 'running', 'paused', 'interrupted')
-""",
-        """
-CREATE TABLE quarantined_ports (
-    host TEXT NOT NULL,
-    address TEXT NOT NULL,
-    host_port INTEGER NOT NULL,
-    protocol TEXT NOT NULL,
-    expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    CONSTRAINT pk_quarantined_ports PRIMARY KEY (host, address, host_port, protocol)
-)
-""",
-        """
-CREATE TABLE schedules (
-    name TEXT NOT NULL,
-    specification JSON NOT NULL,
-    installed_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    CONSTRAINT pk_schedules PRIMARY KEY (name)
-)
-""",
-        """
-CREATE TABLE stack_files (
-    tenant TEXT NOT NULL,
-    name TEXT NOT NULL,
-    text TEXT NOT NULL,
-    updated_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    CONSTRAINT pk_stack_files PRIMARY KEY (tenant, name)
 )
 """,
         """
@@ -388,6 +298,96 @@ CREATE TABLE tenants (
 )
 """,
         """
+CREATE TABLE quarantined_ports (
+    host TEXT NOT NULL,
+    address TEXT NOT NULL,
+    host_port INTEGER NOT NULL,
+    protocol TEXT NOT NULL,
+    expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_quarantined_ports PRIMARY KEY (host, address, host_port, protocol)
+)
+""",
+        """
+CREATE TABLE operations (
+    id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    tenant TEXT NOT NULL,
+    host TEXT NOT NULL,
+    status TEXT NOT NULL,
+    plan JSON NOT NULL,
+    started_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    finished_at TIMESTAMP WITH TIME ZONE,
+    direction TEXT NOT NULL,
+    result JSON NOT NULL,
+    error TEXT,
+    CONSTRAINT pk_operations PRIMARY KEY (id)
+)
+""",
+        """
+CREATE INDEX ix_operations_started_at ON operations (started_at)
+""",
+        """
+CREATE INDEX ix_operations_tenant_started_at ON operations (tenant, started_at)
+""",
+        """
+CREATE UNIQUE INDEX uq_operations_open_tenant ON operations (tenant) WHERE status IN ('pending', 'running', 'paused', 'interrupted')
+""",
+        """
+CREATE TABLE leases (
+    resource TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    machine TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    process_started BIGINT NOT NULL,
+    operation TEXT,
+    why TEXT NOT NULL,
+    acquired_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    child INTEGER,
+    child_started BIGINT,
+    CONSTRAINT pk_leases PRIMARY KEY (resource)
+)
+""",
+        """
+CREATE TABLE backups (
+    id TEXT NOT NULL,
+    tenant TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    edition TEXT NOT NULL,
+    release TEXT NOT NULL,
+    location TEXT NOT NULL,
+    size_bytes BIGINT NOT NULL,
+    stored_bytes BIGINT NOT NULL,
+    datastores JSON NOT NULL,
+    missing JSON NOT NULL,
+    verified_at TIMESTAMP WITH TIME ZONE,
+    restore_ms BIGINT,
+    problem TEXT NOT NULL,
+    CONSTRAINT pk_backups PRIMARY KEY (id)
+)
+""",
+        """
+CREATE INDEX ix_backups_tenant_created_at ON backups (tenant, created_at)
+""",
+        """
+CREATE TABLE schedules (
+    name TEXT NOT NULL,
+    specification JSON NOT NULL,
+    installed_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_schedules PRIMARY KEY (name)
+)
+""",
+        """
+CREATE TABLE stack_files (
+    tenant TEXT NOT NULL,
+    name TEXT NOT NULL,
+    text TEXT NOT NULL,
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_stack_files PRIMARY KEY (tenant, name)
+)
+""",
+        """
 CREATE TABLE allocations (
     id SERIAL NOT NULL,
     host TEXT NOT NULL,
@@ -411,6 +411,45 @@ CREATE INDEX ix_allocations_host_host_port ON allocations (host, host_port)
 """,
         """
 CREATE INDEX ix_allocations_tenant ON allocations (tenant)
+""",
+        """
+CREATE TABLE subnets (
+    id SERIAL NOT NULL,
+    host TEXT NOT NULL,
+    cidr TEXT NOT NULL,
+    tenant TEXT NOT NULL,
+    layer TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    CONSTRAINT pk_subnets PRIMARY KEY (id),
+    CONSTRAINT uq_subnets_host_cidr UNIQUE (host, cidr),
+    CONSTRAINT fk_subnets_tenant FOREIGN KEY(tenant) REFERENCES tenants (name) ON DELETE CASCADE
+)
+""",
+        """
+CREATE INDEX ix_subnets_tenant ON subnets (tenant)
+""",
+        """
+CREATE TABLE secrets (
+    tenant TEXT NOT NULL,
+    name TEXT NOT NULL,
+    sealed TEXT NOT NULL,
+    CONSTRAINT pk_secrets PRIMARY KEY (tenant, name),
+    CONSTRAINT fk_secrets_tenant FOREIGN KEY(tenant) REFERENCES tenants (name) ON DELETE CASCADE
+)
+""",
+        """
+CREATE TABLE operation_steps (
+    operation TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    status TEXT NOT NULL,
+    started_at TIMESTAMP WITH TIME ZONE,
+    duration_ms BIGINT,
+    detail TEXT NOT NULL,
+    CONSTRAINT pk_operation_steps PRIMARY KEY (operation, position),
+    CONSTRAINT fk_operation_steps_operation FOREIGN KEY(operation) REFERENCES operations (id) ON DELETE CASCADE
+)
 """,
         """
 CREATE TABLE health_results (
@@ -439,45 +478,6 @@ CREATE TABLE kept_layers (
     CONSTRAINT pk_kept_layers PRIMARY KEY (tenant, layer, generation),
     CONSTRAINT fk_kept_layers_tenant FOREIGN KEY(tenant) REFERENCES tenants (name) ON DELETE CASCADE
 )
-""",
-        """
-CREATE TABLE operation_steps (
-    operation TEXT NOT NULL,
-    position INTEGER NOT NULL,
-    name TEXT NOT NULL,
-    status TEXT NOT NULL,
-    started_at TIMESTAMP WITH TIME ZONE,
-    duration_ms BIGINT,
-    detail TEXT NOT NULL,
-    CONSTRAINT pk_operation_steps PRIMARY KEY (operation, position),
-    CONSTRAINT fk_operation_steps_operation FOREIGN KEY(operation) REFERENCES operations (id) ON DELETE CASCADE
-)
-""",
-        """
-CREATE TABLE secrets (
-    tenant TEXT NOT NULL,
-    name TEXT NOT NULL,
-    sealed TEXT NOT NULL,
-    CONSTRAINT pk_secrets PRIMARY KEY (tenant, name),
-    CONSTRAINT fk_secrets_tenant FOREIGN KEY(tenant) REFERENCES tenants (name) ON DELETE CASCADE
-)
-""",
-        """
-CREATE TABLE subnets (
-    id SERIAL NOT NULL,
-    host TEXT NOT NULL,
-    cidr TEXT NOT NULL,
-    tenant TEXT NOT NULL,
-    layer TEXT NOT NULL,
-    generation INTEGER NOT NULL,
-    name TEXT NOT NULL,
-    CONSTRAINT pk_subnets PRIMARY KEY (id),
-    CONSTRAINT uq_subnets_host_cidr UNIQUE (host, cidr),
-    CONSTRAINT fk_subnets_tenant FOREIGN KEY(tenant) REFERENCES tenants (name) ON DELETE CASCADE
-)
-""",
-        """
-CREATE INDEX ix_subnets_tenant ON subnets (tenant)
 """,
         """
 CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))

@@ -8,10 +8,11 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from looma_cli.adapters.database import statements
+from looma_cli.adapters.database.direct import Driver
 from looma_cli.errors import NotFound
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Row, Select, TableClause
+    from sqlalchemy import Connection, Delete, Insert, Select, TableClause, Update
 
     from looma_cli.adapters.database.statements import Columns, Names
     from looma_cli.model.protocols import Clock
@@ -24,39 +25,52 @@ class Section:
 
     def __init__(self, connection: Connection, clock: Clock) -> None:
         self._connection = connection
+        self._driver = Driver(connection) if connection.dialect.name == "sqlite" else None
         self._clock = clock
         self._there: set[str] = set()  # tenants that this transaction has added
 
-    def _find(self, columns: Columns, order: Columns = (), **equal: Any) -> Sequence[Row[Any]]:
+    def _rows(self, statement: Select[Any], parameters: dict[str, Any]) -> Sequence[Sequence[Any]]:
+        """Plain rows of a statement that is made once."""
+        if self._driver is not None:
+            return self._driver.rows(statement, parameters)
+        return self._connection.execute(statement, parameters).all()
+
+    def _find(self, columns: Columns, order: Columns = (), **equal: Any) -> Sequence[Sequence[Any]]:
         """Plain rows; a condition that is None is none."""
         given = {name: value for name, value in equal.items() if value is not None}
-        return self._connection.execute(statements.find(columns, order, tuple(given)), statements.of(given)).all()
+        return self._rows(statements.find(columns, order, tuple(given)), statements.of(given))
 
-    def _tuples(self, statement: Select[Any], parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
-        """The driver's own rows, for thousands of them: only of columns that are stored as they are used (text and numbers)."""
-        return self._connection.execute(statement, parameters).cursor.fetchall()  # type: ignore[union-attr]
+    def _run(self, statement: Update | Delete, parameters: dict[str, Any]) -> int:
+        """How many rows were changed."""
+        if self._driver is not None:
+            return self._driver.change(statement, parameters)
+        return self._connection.execute(statement, parameters).rowcount
+
+    def _insert(self, statement: Insert, rows: list[dict[str, Any]]) -> None:
+        """One executemany; no rows are no statement."""
+        if rows and self._driver is not None:
+            self._driver.add(statement, rows)
+        elif rows:
+            self._connection.execute(statement, rows)
 
     def _add(self, table: TableClause, rows: list[dict[str, Any]]) -> None:
-        """One executemany; no rows are no statement."""
-        if rows:
-            self._connection.execute(statements.add(table), rows)
+        self._insert(statements.add(table), rows)
 
     def _put(self, table: TableClause, keys: Names, rows: list[dict[str, Any]]) -> None:
         """Add, or replace those with the same ``keys``."""
         if rows:
-            self._connection.execute(statements.put(self._connection.dialect.name, table, keys, tuple(rows[0])), rows)
+            self._insert(statements.put(self._connection.dialect.name, table, keys, tuple(rows[0])), rows)
 
     def _change(self, table: TableClause, values: dict[str, Any], **equal: Any) -> int:
         """How many rows were changed."""
-        statement = statements.change(table, tuple(values), tuple(equal))
-        return self._connection.execute(statement, values | statements.of(equal)).rowcount
+        return self._run(statements.change(table, tuple(values), tuple(equal)), values | statements.of(equal))
 
     def _remove(self, table: TableClause, **equal: Any) -> None:
-        self._connection.execute(statements.remove(table, tuple(equal)), statements.of(equal))
+        self._run(statements.remove(table, tuple(equal)), statements.of(equal))
 
     def _statement(self) -> AbstractContextManager[Any]:
         """What fails within leaves the transaction usable: SQLite sees to that itself, PostgreSQL needs a savepoint."""
-        return nullcontext() if self._connection.dialect.name == "sqlite" else self._connection.begin_nested()
+        return nullcontext() if self._driver is not None else self._connection.begin_nested()
 
 
 @contextmanager

@@ -19,6 +19,8 @@ from looma_cli.model.health import ComponentHealth
 from looma_cli.model.host import Host
 from looma_cli.model.tenant import Allocation, Subnet, Tenant
 
+TENANTS_OF_HOSTS = select(TENANTS.c.host, func.count()).group_by(TENANTS.c.host)
+
 
 class TenantSection(Section):
     def tenants(self, *, platform: bool = False) -> list[Tenant]:
@@ -120,9 +122,8 @@ class TenantSection(Section):
 
     def hosts(self) -> list[Host]:
         """By name, each with the number of its tenants."""
-        count = select(TENANTS.c.host, func.count()).group_by(TENANTS.c.host)
-        tenants: dict[str, int] = dict(self._connection.execute(count).all())  # type: ignore[arg-type]
-        return [rows.host(row._mapping, tenants.get(row.name, 0)) for row in self._find(tuple(HOSTS.c), (HOSTS.c.name,))]
+        tenants = {row[0]: row[1] for row in self._rows(TENANTS_OF_HOSTS, {})}
+        return [rows.host(row, tenants.get(row[0], 0)) for row in self._find(tuple(HOSTS.c), (HOSTS.c.name,))]
 
     def host(self, name: str) -> Host:
         for host in self.hosts():
