@@ -114,6 +114,7 @@ class HeldLease:
         self._store = store
         self._clock = clock
         self._released = False
+        self._committed = False
         self._changing = threading.Lock()
         self._ended = threading.Event()
         self._heart = threading.Thread(target=self._beat, args=(heartbeat_seconds,), name=f"lease {lease.resource}", daemon=True)
@@ -131,11 +132,15 @@ class HeldLease:
             state.remove_lease(self.lease.resource)
             self._released = True
 
+    def committed(self) -> None:
+        """The transaction of ``release_in``, if there was one, has been committed."""
+        self._committed = self._released
+
     def release(self) -> None:
         """Somebody else's is left alone. Where the state cannot be written, the lease ends with this process."""
         self._ended.set()
         self._heart.join()
-        if self._released and self._is_gone():
+        if self._committed or (self._released and self._is_gone()):
             return
         with self._changing, contextlib.suppress(StateUnusable), self._store.write() as state:
             if self._is_mine(state.lease(self.lease.resource)):

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 PASSWORD_LENGTH = 32
 KEY_BYTES = 32  # Fernet: 16 for signing, 16 for AES-128
 _ALPHABET = string.ascii_letters + string.digits
-_EVEN = 256 - 256 % len(_ALPHABET)  # bytes from here on would make the first letters more frequent
+_LETTER_OF_BYTE = bytes(ord(_ALPHABET[byte % len(_ALPHABET)]) for byte in range(256))
+_UNEVEN = bytes(range(256 - 256 % len(_ALPHABET), 256))  # these would make the first letters more frequent
 
 
 class FernetVault:
@@ -40,10 +41,10 @@ class FernetVault:
 
     def generate(self) -> str:
         """32 characters of [A-Za-z0-9]: 190 bits."""
-        password = ""
+        password = b""
         while len(password) < PASSWORD_LENGTH:
-            password += "".join([_ALPHABET[byte % len(_ALPHABET)] for byte in secrets.token_bytes(PASSWORD_LENGTH * 2) if byte < _EVEN])
-        return password[:PASSWORD_LENGTH]
+            password += secrets.token_bytes(PASSWORD_LENGTH * 2).translate(_LETTER_OF_BYTE, _UNEVEN)
+        return password[:PASSWORD_LENGTH].decode("ascii")
 
     def seal(self, plain: str) -> str:
         return self._fernet(create=not self._shared).encrypt(plain.encode()).decode("ascii")

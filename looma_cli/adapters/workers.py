@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import mmap
 import os
 import select
@@ -152,6 +153,7 @@ def _serve(pipe: Connection, work: Callable[[int], Any], parent: int) -> None:
         for number in HEEDED_BY_THE_PARENT:
             signal.signal(number, signal.SIG_IGN)
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        gc.freeze()  # what was there before the fork is no garbage: to look through it again would copy every page of it
         if os.getppid() == parent:  # else it died before the kernel was asked
             _answer(pipe, work)
     finally:

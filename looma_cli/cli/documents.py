@@ -13,20 +13,23 @@ from typing import Any
 from looma_cli.model.operation import measured
 
 Document = dict[str, Any]
+_SCALARS = frozenset((str, int, float, bool, type(None)))  # asked first: a long list has tens of thousands
 
 
 def document(noun: Any) -> Any:
     """JSON-safe values of a noun, of a mapping or sequence of nouns, or of a scalar."""
+    if type(noun) in _SCALARS:
+        return noun
     shape = _SHAPES.get(type(noun).__name__)
     if shape is not None:
         return shape(noun)
-    if isinstance(noun, Mapping):
+    if isinstance(noun, (dict, Mapping)):
         return {str(key): document(value) for key, value in noun.items()}
     if isinstance(noun, (list, tuple)):
         return [document(item) for item in noun]
     if isinstance(noun, datetime):
         return time(noun)
-    if noun is None or isinstance(noun, (str, int, float, bool)):
+    if isinstance(noun, (str, int, float)):
         return noun
     raise TypeError(f"no JSON shape for {type(noun).__name__}")
 

@@ -10,15 +10,16 @@ from typing import Any
 
 from looma_cli.model.tenant import Allocation, Certificate, Subnet, Tenant
 
-_SCALARS = (str, int, bool, float)
+_SCALARS = frozenset((str, int, bool, float, type(None)))
 
 
 def encode(noun: Any) -> Any:
     """A dataclass, sequence, mapping or scalar as JSON-safe values; times as RFC 3339."""
-    if noun is None or type(noun) in _SCALARS:
+    if type(noun) in _SCALARS:
         return noun
     if is_dataclass(noun):
-        return {name: encode(getattr(noun, name)) for name in _names(type(noun))}
+        values = [(name, getattr(noun, name)) for name in _names(type(noun))]
+        return {name: value if type(value) in _SCALARS else encode(value) for name, value in values}
     if isinstance(noun, datetime):
         return noun.isoformat()
     if isinstance(noun, Mapping):

@@ -68,16 +68,18 @@ def plan_create(
 ) -> Plan:
     """Reserve, render, start both layers, prove them, route. The pivot is last, so that an interrupted create can be rolled back."""
     components = components_of(edition, request.profile)
-    taken = held.ports | seen.listening
+    taken = set(held.ports)  # thousands, so copied once
+    taken |= seen.listening
     chosen = choose_ports(wanted_ports(components), taken, request.ports, limits.port_range)
     mine = {(c.wanted.protocol, c.host_port) for c in chosen}
-    public_port = free_port(Numbers(taken | mine), limits.public_port_range, "public port")
+    taken |= mine
+    public_port = free_port(Numbers(taken), limits.public_port_range, "public port")
     cidrs = choose_subnets(2, [*held.subnets, *seen.networks], limits.subnet_pool)
     tenant = _tenant(request, edition, seen, public_port, images, certificate)
     references = [*image_references(tenant, components, edition, registry), *support_images]
     steps = [_reserve(tenant, components, chosen, cidrs)]
     if request.start:
-        steps += reserve_edge(tenant.name, seen.host.name, held, taken | mine | {("tcp", public_port)}, limits)
+        steps += reserve_edge(tenant.name, seen.host.name, held, taken | {("tcp", public_port)}, limits)
     steps.append(RenderStack(tenant.name, [["data", 1], ["app", 1]], True, seen.start_interval).planned("new tenant"))
     if request.start:
         steps.append(PullImages(tenant.name, tenant.host, references, images == "local").planned("the stack's images"))

@@ -9,7 +9,6 @@ from looma_cli.errors import Conflict, NoFreePorts
 from looma_cli.model.edition import Component
 
 Taken = Set[tuple[str, int]]  # (protocol, host port), on whatever address
-PROTOCOLS = ("tcp", "udp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +18,7 @@ class Numbers:
     taken: Taken
 
     def __contains__(self, port: object) -> bool:
-        return any((protocol, port) in self.taken for protocol in PROTOCOLS)
+        return ("tcp", port) in self.taken or ("udp", port) in self.taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +86,12 @@ def free_block(size: int, taken: Container[int], block_range: tuple[int, int]) -
     low, high = block_range
     start = low
     while start + size - 1 <= high:
-        last_taken = next((port for port in range(start + size - 1, start - 1, -1) if port in taken), None)
-        if last_taken is None:
+        for port in range(start + size - 1, start - 1, -1):
+            if port in taken:
+                start = port + 1
+                break
+        else:
             return start
-        start = last_taken + 1
     raise NoFreePorts(f"no block of {size} free ports in {low}-{high}", "widen LOOMA_PORT_RANGE, or look at: looma port list")
 
 

@@ -31,10 +31,7 @@ def choose_subnets(count: int, taken: Iterable[str], pool: IPv4Network) -> list[
 
 
 def _used_slots(taken: Iterable[str], first: int, slots: int) -> set[int]:
-    used: set[int] = set()
-    for cidr in taken:
-        used.update(_slots(cidr, first, slots))
-    return used
+    return set().union(*[_slots(cidr, first, slots) for cidr in taken])
 
 
 @lru_cache(maxsize=4096)

@@ -43,6 +43,7 @@ def change(
                 operation = None if plan is None else runner.begin(state, _operation(context, id, host, plan))
             if operation is not None:
                 runner.first(operation)
+                lease.committed()
             return plan
         finally:
             context.children.lease = None

@@ -20,7 +20,7 @@ PARENT = """
 import os, sys, time
 from looma_cli.adapters.workers import ForkedWorkers
 def work(number):
-    print(os.getpid(), flush=True)
+    os.write(1, b"%d\\n" % os.getpid())  # at once, or two workers write into each other's line
     time.sleep(60)
 with ForkedWorkers(lambda: None, 2).at_work(work) as crew:
     crew.give(0)

@@ -25,6 +25,10 @@ class HeldLease(Protocol):
         """Release it in a transaction that ends what it was held for."""
         ...
 
+    def committed(self) -> None:
+        """The transaction of ``release_in``, if there was one, has been committed: nobody has to look."""
+        ...
+
 
 class Leases(Protocol):
     """Takes, renews and judges leases on top of the store (processes of this machine are looked up in /proc)."""
