@@ -22,6 +22,7 @@ class Clients:
         self.writes: Counter[int] = Counter()
         self.reads: Counter[int] = Counter()
         self.retry_after: set[str | None] = set()
+        self.strange: list[tuple[float, str]] = []  # refusals that are not the edge's: seconds since the beginning, and what was said
         self._running = True
         self._threads = [threading.Thread(target=self._write), threading.Thread(target=self._read)]
 
@@ -43,7 +44,7 @@ class Clients:
 
     def _write(self) -> None:
         with httpx.Client(base_url=self._url, timeout=60) as client:
-            number = 0
+            number, began = 0, time.monotonic()
             while self._running:
                 number += 1
                 key = f"{self._prefix}{number}"
@@ -53,6 +54,8 @@ class Clients:
                     self.acknowledged[key] = time.monotonic()
                 if answer is not None and answer.status_code == 503:
                     self.retry_after.add(answer.headers.get("retry-after"))
+                    if answer.headers.get("retry-after") != "5":
+                        self.strange.append((time.monotonic() - began, answer.text))
                 time.sleep(self._pause)
 
     def _read(self) -> None:

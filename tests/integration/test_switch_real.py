@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import pairwise
 
 import httpx
@@ -52,7 +53,7 @@ def acme(shared_home: Home) -> Customer:
 def assert_only_writes_waited(clients: Clients) -> None:
     assert set(clients.reads) == {200}, "reads never fail"
     assert set(clients.writes) <= {201, 503}, "writes are taken, or told to come again"
-    assert clients.retry_after <= {"5"}
+    assert clients.strange == []
 
 
 def assert_nobody_noticed(clients: Clients) -> None:
@@ -64,6 +65,7 @@ def test_a_switch_an_upgrade_and_the_ways_back_under_readers_and_writers(acme: C
     write(acme.url, "before")
     with Clients(acme.url, "one-") as first, Clients(acme.url, "two-", 0.1) as second:
         first.wait_for(3)
+        began = time.monotonic()
         operation = acme.home.json("edition", "switch", acme.name, "pro", "--no-backup")
         first.wait_for(len(first.acknowledged) + 3)
     for clients in (first, second):
@@ -85,9 +87,7 @@ def test_a_switch_an_upgrade_and_the_ways_back_under_readers_and_writers(acme: C
     acme.assert_has(first, second, third)
 
     plan = acme.home.json("edition", "rollback", acme.name, "--dry-run")["plan"]
-    assert [line.partition(":")[0] for line in plan["warnings"]] == list(STORES) or sorted(
-        line.partition(":")[0] for line in plan["warnings"]
-    ) == sorted(STORES)
+    assert sorted(line.partition(":")[0] for line in plan["warnings"]) == sorted(STORES)
     with Clients(acme.url, "four-") as fourth:
         fourth.wait_for(3)
         acme.home.json("edition", "rollback", acme.name, "--yes")
@@ -95,7 +95,7 @@ def test_a_switch_an_upgrade_and_the_ways_back_under_readers_and_writers(acme: C
         fourth.wait_for(back + 3)
     assert_only_writes_waited(fourth)
     acme.assert_whole("basic")
-    acme.assert_has(first, second)
+    assert missing(acme.url, ["before", *(key for key, at in first.acknowledged.items() if at < began)]) == []
     assert not any(present(acme.url, key) for key in list(third.acknowledged)[:5]), "that was the price, and it was said"
     assert all(present(acme.url, key) for key in list(fourth.acknowledged)[-2:])
 

@@ -53,3 +53,13 @@ class TestLabels:
                 "display_name": "Acme 有限公司", "host": "local", "address": "203.0.113.7", "public_port": 30000, "images": "registry",
                 "port_policy": "auto", "platform": False, "settings": {"LOG": "a $ b"}, "created_at": "2026-01-02T03:04:05+00:00",
             }  # fmt: skip
+
+
+@pytest.mark.parametrize("layer", ["data", "app"])
+def test_a_container_of_another_generation_has_another_hostname(layer: str) -> None:
+    """The engine makes it a name on every network that the container joins: it would answer there in the place of the one that serves."""
+    first, second = (rendered(make_request(layer, generation=generation)) for generation in (1, 2))
+    for one, number in ((first, 1), (second, 2)):
+        names = {name: service["hostname"] for name, service in one["services"].items() if "hostname" in service}
+        assert names
+        assert names == {name: f"{name}-g{number}" for name in names}
