@@ -331,8 +331,11 @@ class FakeEngine:
         self._deed()
 
     def switch(self, workload: Workload, *, on: bool) -> None:
+        """What finds its port taken ends again, as the edge does, which has the host's own network."""
         self._called("switch", workload.component)
-        self._container(workload).state = "running" if on else "exited"
+        container = self._container(workload)
+        taken = [port for address, port, _, protocol in container.ports if self.daemon.port_holder(address, port, protocol, but=container)]
+        container.state = "running" if on and not taken else "exited"
         self._deed()
 
     def attach(self, workload: Workload, command: Sequence[str], *, interactive: bool, terminal: bool) -> int:

@@ -59,7 +59,8 @@ def test_restore_of_a_running_tenant(tmp_path: Path) -> None:
 def test_restore_of_a_suspended_tenant_serves_nobody(tmp_path: Path) -> None:
     machine = planned(tmp_path, "suspended")
     plan = machine.looma().restores.restore(restore(backup=oldest(machine)), dry_run=True)
-    assert names(plan) == ["reserve-generation", "ensure-edge", *SAVE, *UP, "put-back-route", "apply-route", "change-generation", "keep-layers", *AWAY]
+    route = ["put-back-route", "apply-route", "change-generation", "keep-layers"]
+    assert names(plan) == ["reserve-generation", "ensure-edge", *SAVE, *UP, *route, *AWAY]
     assert [step.params["mode"] for step in plan.steps if step.name == "apply-route"] == ["suspended"]  # type: ignore[union-attr]
 
 

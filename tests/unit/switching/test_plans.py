@@ -28,12 +28,12 @@ ROOM = Room(64 << 30, 500 << 30, 1 << 30)
 LIMITS = Limits((20000, 29999), (30000, 31999), IPv4Network("10.192.0.0/10"), 80, 443)
 HELD = Held(frozenset({("tcp", 20000), ("tcp", 30000)}), ("10.192.0.0/26", "10.192.0.64/26"), {"http": 80, "https": 443})
 SEEN = HostObservation(Host("local", "local", "127.0.0.1", "unknown"), frozenset({("tcp", 22)}), (), (1, 45), NOW)
-BEGIN = ["reserve-generation", "ensure-secrets", "set-status", "ensure-edge", "put-back-route"]
+BEGIN = ["reserve-generation", "ensure-secrets", "set-status", "ensure-edge"]
 SAVE = ["ensure-repository", "backup-stores", "record-backup"]
 NEW = ["render-stack", "pull-images"]
 UP = ["start-layer", "create-layer", "await-stores"]
 FREEZE = ["set-route-mode", "await-writes"]
-HAND_OVER = ["await-followers", "promote-followers", "migrate", "await-healthy", "apply-route", "change-generation"]
+HAND_OVER = ["await-followers", "promote-followers", "migrate", "await-healthy", "put-back-route", "apply-route", "change-generation"]
 END = ["set-route-mode", "keep-layers", "note-cut-over", "check-route", "drain-edge", "dismiss-followers", "stop-layer", "stop-layer"]
 
 
@@ -103,7 +103,7 @@ def test_ports_and_subnets_of_the_new_layers_are_nobody_elses(source: str, targe
 @pytest.mark.parametrize(("source", "target"), PAIRS, ids=lambda name: str(name))
 def test_reuse_freezes_nothing_and_leaves_the_data_layer(source: str, target: str) -> None:
     plan = planned(source, target, data="reuse", safety=False)
-    route = ["start-layer", "migrate", "await-healthy", "apply-route", "change-generation"]
+    route = ["start-layer", "migrate", "await-healthy", "put-back-route", "apply-route", "change-generation"]
     assert names(plan) == [*BEGIN, *NEW, *route, "keep-layers", "check-route", "drain-edge", "stop-layer", "settle-files"]
     assert plan.steps[plan.pivot].params["data"] == 1
     assert {row["layer"] for row in plan.steps[0].params["allocations"]} == {"app"}
