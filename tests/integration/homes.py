@@ -203,22 +203,30 @@ def new_tenant(prefix: str = "t") -> str:
 
 
 def _environment(path: Path) -> dict[str, str]:
-    """Ports and subnets apart from those of other homes on this machine, as far as chance allows; looma looks before it takes any."""
+    """Ports and subnets apart from those of other homes: for sure from those of this test run's other process, else as far as chance
+    allows. looma looks before it takes any, but what a killed command was to take must still be free when it is resumed."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LOOMA_")}
-    block = random.randrange(20_000, 29_000, 500)
-    public = random.randrange(30_000, 32_000 - 80, 80)
+    block = random.choice(_share(range(20_000, 29_000, 1_000)))
+    public = random.choice(_share(range(30_000, 32_000 - 80, 80)))
+    subnet = random.choice(_share(range(64, 128)))
     http, https = free_ports(2)
     return kept | {
         "LOOMA_HOME": str(path),
         "LOOMA_IMAGES": "local",
         "LOOMA_PORT_RANGE": f"{block}-{block + 999}",
         "LOOMA_PUBLIC_PORT_RANGE": f"{public}-{public + 79}",
-        "LOOMA_SUBNET_POOL": f"10.{random.randrange(64, 128)}.{random.randrange(0, 256, 64)}.0/18",
+        "LOOMA_SUBNET_POOL": f"10.{subnet}.{random.randrange(0, 256, 64)}.0/18",
         "LOOMA_EDGE_HTTP_PORT": str(http),
         "LOOMA_EDGE_HTTPS_PORT": str(https),
         "LOOMA_HEALTH_TIMEOUT": "300",
         "COLUMNS": "200",
     }
+
+
+def _share(numbers: Sequence[int]) -> Sequence[int]:
+    """Those of this test process, where there are several (pytest-xdist)."""
+    count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    return numbers[int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % count :: count]
 
 
 def free_ports(count: int) -> list[int]:
