@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # Two processes: tests that make tenants run one after the other in the first, all others, by module, in the second.
 WORKERS ?= 2
-PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help install engine images demo demo-clean test test-all test-crash check bench docs schema

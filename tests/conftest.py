@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,6 +17,7 @@ from looma_cli.model.layer import LABEL_INSTALLATION
 from tests.engine_objects import TEST_LABEL, is_stale, owner_mark, remove_objects
 
 ENGINE_SECONDS = 240  # for one answer: an engine that has no processor to itself takes half a minute to kill a container
+TENANTS = "tenants"
 ENGINE_TEST_SECONDS = 900
 
 # How fast examples are made says something of the machine alone.
@@ -65,20 +67,29 @@ def remove_installation(engine_required: EngineApi) -> Iterator[Callable[[str], 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test over the real engine is tried twice more when it fails, and the summary counts each rerun: a loaded machine must not
-    decide. One that fails thrice has failed; what needs no engine gets no second try. For the same reason it has time enough.
-
-    For several processes at once (``-n 2 --dist loadgroup --no-loadscope-reorder``, as `make test` does): a module stays in one of
-    them, for it shares servers. All that make tenants stay together, since they want the same ports; they are the longest, and so
-    they are first.
-    """
+    decide. One that fails thrice has failed; what needs no engine gets no second try. For the same reason it has time enough."""
     for item in items:
         if item.get_closest_marker("engine"):
             item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=3))
             item.add_marker(pytest.mark.timeout(ENGINE_TEST_SECONDS))
-        item.add_marker(pytest.mark.xdist_group("tenants" if _makes_tenants(item) else item.location[0]))
-    items.sort(key=_makes_tenants, reverse=True)
+    items.sort(key=lambda item: _group(item.nodeid) != TENANTS)
 
 
-def _makes_tenants(item: pytest.Item) -> bool:
-    """Also those that do it without a fixture: what a killed command was to take must still be free when it is resumed."""
-    return "integration" in item.path.parts and "images" not in item.path.parts
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """For several processes at once (``-n 2 --dist loadscope --no-loadscope-reorder``, as `make test` does): a module stays in one of
+    them, for it shares servers. All that make tenants stay together, since they want the same ports, and what a killed command was to
+    take must still be free when it is resumed; they are the longest, and so they are first. (Groups by mark,
+    xdist's own way, do not work with pytest 9.2.)"""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByGroup(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _group(nodeid)
+
+    return ByGroup(config, log)
+
+
+def _group(nodeid: str) -> str:
+    module = nodeid.partition("::")[0]
+    return TENANTS if module.startswith("tests/integration/") and not module.startswith("tests/integration/images/") else module
