@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 from looma_cli.errors import BackupFailed, LoomaError, NotAllowed, NotFound, ReplicationFailed, Unhealthy
 from looma_cli.model.backup import Fingerprint
@@ -230,7 +231,7 @@ class CopyStore(PairStep):
         with pair.leader.moment() as moment:
             moment.release()
             # one after the other: a stream is read while it is restored, and nothing of it touches the disk
-            pair.follower.restore({name: lambda name=name: moment.dump(name) for name in moment.streams}, progress)  # type: ignore[misc]
+            pair.follower.restore({name: partial(moment.dump, name) for name in moment.streams}, progress)
             wanted = moment.fingerprint()
         refuse_different(self.store, wanted.differences(pair.follower.fingerprint(wanted), world.clock.now()))
         return f"{wanted.rows} rows"
