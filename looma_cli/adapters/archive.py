@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from looma_cli.adapters import processes
+from looma_cli.adapters.new_file import give_name
 from looma_cli.errors import AlreadyExists, BackupTooNew, CommandFailed, InvalidValue, NotFound, RepositoryDamaged
 from looma_cli.model.backup import ExportHeader
 
@@ -34,7 +35,6 @@ MOST_FILES = 1_000_000
 FOLDERS = ("data", "index", "keys", "locks", "snapshots")
 _NAME = re.compile(r"config|(?:keys|index|snapshots)/[0-9a-f]{64}|data/[0-9a-f]{2}/[0-9a-f]{64}")
 _OWNER = re.compile(r"\.?.*?\.(?P<pid>\d+)-(?P<started>\d+)\.(?:folder|part)-[0-9a-f]{8}", re.DOTALL)
-_UNLINKABLE = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)  # no hard links on this file system
 
 
 class TarArchives:
@@ -81,7 +81,7 @@ class TarArchives:
             part = path.parent / _mine(f".{path.name}", "part")
             try:
                 size = self._write(part, Path(repository), header)
-                _give_name(part, path, replace=replace)
+                give_name(part, path, replace=replace, hint="choose another name, or add --force to replace it")
             finally:
                 part.unlink(missing_ok=True)
         return size
@@ -143,20 +143,6 @@ def _member(name: str, size: int) -> tarfile.TarInfo:
     member = tarfile.TarInfo(name)
     member.size, member.mode = size, 0o600
     return member
-
-
-def _give_name(part: Path, path: Path, *, replace: bool) -> None:
-    """By a hard link where nothing may be replaced: that fails where somebody was faster."""
-    if not replace:
-        try:
-            os.link(part, path)
-            return
-        except FileExistsError as error:
-            raise AlreadyExists(f"{path} exists", "choose another name, or add --force to replace it") from error
-        except OSError as error:
-            if error.errno not in _UNLINKABLE:
-                raise
-    os.replace(part, path)
 
 
 def _header(tar: tarfile.TarFile, file: str) -> tuple[ExportHeader, int, int]:

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from looma_cli.adapters.new_file import give_name
 from looma_cli.errors import AlreadyExists, CommandFailed, InvalidValue, LoomaError, NotAllowed, NotFound, NotPermitted
 from looma_cli.model.codec import encode
 from looma_cli.model.operation import Plan, PlannedStep
@@ -22,7 +23,6 @@ MOST_BYTES = 16 << 20
 VERSION = "looma_plan"
 FIELDS = (VERSION, "kind", "tenant", "host", "made_at", "made_by", "steps", "pivot", "changes", "warnings", "basis", "digest", "seal")
 MAKES_ONE = "looma edition switch TENANT EDITION --plan-out FILE makes one"
-_UNLINKABLE = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)  # no hard links on this file system
 
 
 class JsonPlanFiles:
@@ -53,7 +53,7 @@ class JsonPlanFiles:
             replace = os.path.lexists(path)
             try:
                 _write_new(part, text.encode("utf-8", "surrogateescape"))
-                _give_name(part, path, replace=replace)
+                give_name(part, path, replace=replace, hint="choose another name")
             finally:
                 part.unlink(missing_ok=True)
 
@@ -143,20 +143,6 @@ def _write_new(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _give_name(part: Path, path: Path, *, replace: bool) -> None:
-    """By a hard link where nothing may be replaced: that fails where somebody was faster."""
-    if not replace:
-        try:
-            os.link(part, path)
-            return
-        except FileExistsError as error:
-            raise AlreadyExists(f"{path} exists", "choose another name") from error
-        except OSError as error:
-            if error.errno not in _UNLINKABLE:
-                raise
-    os.replace(part, path)
 
 
 @contextmanager
