@@ -35,19 +35,19 @@ def create(environment: Environment) -> None:
     looma(environment, "tenant", "create", NAME, "--edition", "basic", "--profile", "lite")
 
 
-def up(environment: Environment) -> None:
-    for project, file in layers(environment):
+def up(environment: Environment, name: str = NAME) -> None:
+    for project, file in layers(environment, name):
         run(("docker", "compose", "-p", project, "-f", str(file), "up", "-d", "--wait"), secrets(environment, file))
 
 
-def down(environment: Environment) -> None:
-    for project, file in reversed(layers(environment)):
+def down(environment: Environment, name: str = NAME) -> None:
+    for project, file in reversed(layers(environment, name)):
         run(("docker", "compose", "-p", project, "-f", str(file), "down", "-v", "-t", "2"), secrets(environment, file))
 
 
-def layers(environment: Environment) -> list[tuple[str, Path]]:
-    """(project, file), datastores first."""
-    folder = Path(environment["LOOMA_HOME"], "stacks", NAME)
+def layers(environment: Environment, name: str) -> list[tuple[str, Path]]:
+    """(project, file) of a tenant, datastores first."""
+    folder = Path(environment["LOOMA_HOME"], "stacks", name)
     files = [folder / f"{layer}-g1" / "compose.yaml" for layer in ("data", "app")]
     return [(str(re.search(r"^name: (\S+)$", file.read_text(), re.MULTILINE)[1]), file) for file in files]  # type: ignore[index]
 

@@ -15,6 +15,7 @@ from tests.bench.bench_create import create, down, engine_home, installation, up
 from tests.bench.measuring import Environment, Figure, compared, looma, run, seconds
 
 NAME = "bench"
+BARE = "floor"  # projects are named after tenants: of the same name it would be the same stack
 ROWS = int(os.environ.get("LOOMA_BENCH_ROWS", "1000000"))  # of about 1 KiB
 ROUNDS = 2
 FREEZE_LIMIT_MS = 3000
@@ -25,13 +26,13 @@ MORE = "SET sql_log_bin = 0; INSERT INTO rows_of_bench SELECT id + {rows}, paylo
 def figures() -> Iterator[Figure]:
     with engine_home() as ours, engine_home() as bare:
         create(ours)
-        looma(bare, "tenant", "create", NAME, "--edition", "pro", "--profile", "lite", "--no-start")
+        looma(bare, "tenant", "create", BARE, "--edition", "pro", "--profile", "lite", "--no-start")
         mysql(ours, FILL.format(rows=ROWS))
         took: dict[str, list[float]] = {"floor": [], "looma": []}
         freezes: list[int] = []
         for target in ("pro", "basic") * (ROUNDS // 2):
             took["floor"].append(seconds(lambda: started_and_copied(ours, bare)))
-            down(bare)
+            down(bare, BARE)
             took["looma"].append(seconds(lambda target=target: freezes.append(switched(ours, target))))  # type: ignore[misc]
         yield frozen(f"writes frozen, {ROWS >> 10} MiB in MySQL", median(freezes))
         yield compared("edition switch, data cloned", median(took["floor"]), median(took["looma"]), LIMIT)
@@ -52,9 +53,9 @@ def switched(ours: Environment, target: str, *more: str) -> int:
 
 
 def started_and_copied(ours: Environment, bare: Environment) -> None:
-    up(bare)
+    up(bare, BARE)
     dump = subprocess.Popen(("docker", "exec", container(ours), "sh", "-c", DUMP), stdout=subprocess.PIPE)
-    subprocess.run(("docker", "exec", "-i", container(bare), "sh", "-c", CLIENT), stdin=dump.stdout, check=True)
+    subprocess.run(("docker", "exec", "-i", container(bare, BARE), "sh", "-c", CLIENT), stdin=dump.stdout, check=True)
     if dump.wait():
         raise subprocess.CalledProcessError(dump.returncode, "mysqldump")
 
@@ -63,9 +64,9 @@ def mysql(ours: Environment, statements: str) -> None:
     run(("docker", "exec", "-i", container(ours), "sh", "-c", CLIENT), ours, text=statements)
 
 
-def container(home: Environment) -> str:
+def container(home: Environment, name: str = NAME) -> str:
     """The tenant's MySQL that runs."""
-    tenant: dict[str, Any] = json.loads(looma(home, "tenant", "show", NAME, "-o", "json"))
+    tenant: dict[str, Any] = json.loads(looma(home, "tenant", "show", name, "-o", "json"))
     labels = [f"looma.generation={tenant['generations']['data']}", "looma.component=mysql", f"looma.installation={installation(home)}"]
     filters = [word for label in labels for word in ("--filter", f"label={label}")]
     return run(("docker", "ps", "-q", *filters), home).strip()
