@@ -38,6 +38,12 @@ class CommandFailed(LoomaError):
     code = "command_failed"
 
 
+class TimedOut(CommandFailed):
+    """A program took longer than it may and was ended; ``details['output']`` is what it had said."""
+
+    code = "timed_out"
+
+
 class ImageUnavailable(LoomaError):
     """An image is neither on the host, nor can it be pulled or built."""
 
@@ -160,6 +166,18 @@ class NoFreePorts(Conflict):
 
 class NoFreeSubnet(Conflict):
     code = "no_free_subnet"
+
+
+class NoRoom(Conflict):
+    """No host has room for a tenant; ``details['hosts']`` maps each to what is missing there."""
+
+    code = "no_room"
+
+
+class Overtaken(Conflict):
+    """Somebody else placed a tenant on the same host at the same moment; the decision is made again."""
+
+    code = "overtaken"
 
 
 class PortTaken(Conflict):

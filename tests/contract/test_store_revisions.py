@@ -35,7 +35,7 @@ from tests.fakes.clock import FakeClock
 
 FIRST_STATE = Path(__file__).parents[1] / "fixtures" / "state-revision-1.db"
 LATER = NOW + timedelta(hours=2)
-COPY = "looma.db.before-0004-20260102T050405Z"
+COPY = "looma.db.before-0005-20260102T050405Z"
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_a_created_schema_is_the_migrated_one(database: Database, request: pytes
         differences = compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), tables.METADATA)
     other.close()
     assert differences == []
-    assert len(created) == 16
+    assert len(created) == 17
 
 
 def test_queries_see_the_tables_as_they_are_declared() -> None:
@@ -169,8 +169,8 @@ def test_a_state_of_revision_1_is_copied_then_migrated_and_keeps_its_rows(old_ho
     with store.write() as state:
         assert_rows_of_revision_1(state)
         state.save_file("acme", "override.yaml", "{}")
-    assert store.upgraded == revisions.Upgrade("0001", "0004", str(old_home / COPY))
-    assert (store.revision(), store.check()) == ("0004", [])
+    assert store.upgraded == revisions.Upgrade("0001", "0005", str(old_home / COPY))
+    assert (store.revision(), store.check()) == ("0005", [])
     assert sorted(path.name for path in old_home.iterdir() if not path.name.endswith(("-wal", "-shm"))) == ["looma.db", COPY]
 
 
@@ -222,10 +222,10 @@ def test_on_postgresql_the_copy_is_a_schema(postgresql_server: Any) -> None:
     store = database.store(FakeClock(LATER))
     with store.read() as state:
         assert state.installation() == "0123456789ab"
-    assert store.upgraded == revisions.Upgrade("0001", "0004", "schema before_0004_20260102t050405z")
+    assert store.upgraded == revisions.Upgrade("0001", "0005", "schema before_0005_20260102t050405z")
     with store.connection() as connection:
-        copied = connection.exec_driver_sql("SELECT id FROM before_0004_20260102t050405z.installation").scalar_one()
-        assert "stack_files" not in inspect(connection).get_table_names(schema="before_0004_20260102t050405z")
+        copied = connection.exec_driver_sql("SELECT id FROM before_0005_20260102t050405z.installation").scalar_one()
+        assert "stack_files" not in inspect(connection).get_table_names(schema="before_0005_20260102t050405z")
     database.close()
     assert copied == "0123456789ab"
 
@@ -237,7 +237,7 @@ def test_a_newer_state_is_refused_and_left_alone(database: Database) -> None:
     with adapter.migrating() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0099'")
     adapter.close()
-    with pytest.raises(StateTooNew, match=r"newer looma \(revision 0099, this one knows 0004\)") as caught, database.store().read():
+    with pytest.raises(StateTooNew, match=r"newer looma \(revision 0099, this one knows 0005\)") as caught, database.store().read():
         pytest.fail("a newer state was opened")
     assert "install the newer release" in caught.value.hint
     with database_at(database.url).reading() as connection:

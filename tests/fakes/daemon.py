@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from typing import Any
+from uuid import uuid4
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 EVERY_ADDRESS = ("0.0.0.0", "::")
@@ -49,13 +50,14 @@ class FakeNetwork:
 @dataclass
 class FakeDaemon:
     """``images`` None means that every image is there. ``foreign_ports`` are (address, port) of processes that listen on the host.
-    ``cpus`` and ``memory_bytes`` are the machine's."""
+    ``id`` is the engine's; ``cpus`` and ``memory_bytes`` are the machine's."""
 
     images: set[str] | None = None
     foreign_ports: set[tuple[str, int]] = field(default_factory=set)
     containers: dict[str, FakeContainer] = field(default_factory=dict)
     networks: dict[str, FakeNetwork] = field(default_factory=dict)
     volumes: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    id: str = field(default_factory=lambda: uuid4().hex)
     cpus: int = 4
     memory_bytes: int = 8 * 2**30
     answers: bool = True

@@ -77,7 +77,8 @@ class FakeEngine:
 
     def information(self) -> EngineInformation:
         self._called("information")
-        return EngineInformation("26.1.5", self.api_version, "2.26.1", self.daemon.cpus, self.daemon.memory_bytes, "/var/lib/docker")
+        size = self.daemon.cpus, self.daemon.memory_bytes
+        return EngineInformation("26.1.5", self.api_version, "2.26.1", *size, "/var/lib/docker", id=self.daemon.id)
 
     def missing_images(self, references: Sequence[str]) -> list[str]:
         self._called("missing_images")

@@ -36,7 +36,11 @@ def _table(name: str, columns: str) -> TableClause:
 
 
 INSTALLATION = _table("installation", "number:number id created_at:time")
-HOSTS = _table("hosts", "name url address status labels:json engine:json capacity:json used:json checked_at:time")
+HOSTS = _table(
+    "hosts",
+    "name url address status labels:json engine:json capacity:json used:json checked_at:time host_key cordoned:flag declared:json"
+    " engine_id",
+)
 TENANTS = _table(
     "tenants",
     "name display_name edition release profile host status hostname public_port:number address created_at:time updated_at:time"
@@ -66,6 +70,7 @@ BACKUPS = _table(
 )
 SCHEDULES = _table("schedules", "name specification:json installed_at:time")
 KEPT_LAYERS = _table("kept_layers", "tenant layer generation:number host keep_until:time reason record:json")
+RESERVATIONS = _table("reservations", "host sequence:number tenant memory_bytes:long disk_bytes:long")
 VERSION = _table("alembic_version", "version_num")
 ALL = (INSTALLATION, HOSTS, TENANTS, ALLOCATIONS, QUARANTINED_PORTS, SUBNETS, SECRETS, OPERATIONS, STEPS, LEASES, HEALTH, STACK_FILES)
-ALL += (BACKUPS, SCHEDULES, KEPT_LAYERS)
+ALL += (BACKUPS, SCHEDULES, KEPT_LAYERS, RESERVATIONS)

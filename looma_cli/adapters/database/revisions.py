@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from looma_cli.adapters.database.sqlite import SqliteDatabase
     from looma_cli.model.protocols import Clock
 
-REVISIONS = ("0001", "0002", "0003", "0004")  # of migrations/versions, oldest first; written down, since reading them imports alembic
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")  # of migrations/versions, oldest first; reading them would import alembic
 HEAD = REVISIONS[-1]
 
 

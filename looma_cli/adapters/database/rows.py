@@ -28,8 +28,9 @@ HOLDER_FIELDS = ("owner", "machine", "pid", "process_started")
 LEASE_FIELDS = ("operation", "why", "acquired_at", "expires_at", "child", "child_started")
 HEALTH_FIELDS = ("component", "kind", "state", "healthy", "latency_ms", "detail")
 
-HOST_FIELDS = tuple(HOSTS.c.keys())
+HOST_FIELDS = tuple(column.name for column in HOSTS.c if column.name != "engine_id")
 
+HOST_COLUMNS = tuple(HOSTS.c[name] for name in HOST_FIELDS)
 TENANT_COLUMNS = tuple(TENANTS.c[name] for name in (*TENANT_FIELDS, "certificate", "sealed_key"))
 ALLOCATION_COLUMNS = tuple(ALLOCATIONS.c[name] for name in ALLOCATION_FIELDS)
 SUBNET_COLUMNS = tuple(SUBNETS.c[name] for name in SUBNET_FIELDS)
@@ -37,6 +38,8 @@ OPERATION_COLUMNS = tuple(OPERATIONS.c[name] for name in (*OPERATION_FIELDS, "pl
 STEP_COLUMNS = tuple(STEPS.c[name] for name in ("operation", *STEP_FIELDS))
 LEASE_COLUMNS = tuple(LEASES.c[name] for name in ("resource", *HOLDER_FIELDS, *LEASE_FIELDS))
 HEALTH_COLUMNS = tuple(HEALTH.c[name] for name in HEALTH_FIELDS)
+
+SIZES = ("capacity", "used", "declared")
 
 
 def _pick(noun: object, names: Iterable[str]) -> dict[str, Any]:
@@ -71,16 +74,18 @@ def subnet_row(subnet: Subnet) -> dict[str, Any]:
 
 
 def host_row(host: Host) -> dict[str, Any]:
-    row = _pick(host, ("name", "url", "address", "status", "checked_at"))
+    row = _pick(host, ("name", "url", "address", "status", "checked_at", "host_key", "cordoned"))
     row["labels"], row["engine"] = dict(host.labels), dict(host.engine)
-    row["capacity"] = asdict(host.capacity) if host.capacity else None
-    row["used"] = asdict(host.used) if host.used else None
+    row["engine_id"] = host.engine.get("id") or None
+    for name in SIZES:
+        size = getattr(host, name)
+        row[name] = asdict(size) if size else None
     return row
 
 
 def host(row: Sequence[Any], tenants: int) -> Host:
     fields = dict(zip(HOST_FIELDS, row, strict=True))
-    for name in ("capacity", "used"):
+    for name in SIZES:
         fields[name] = Capacity(**fields[name]) if fields[name] else None
     return Host(**fields, tenants=tenants)
 

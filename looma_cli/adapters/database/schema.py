@@ -24,7 +24,13 @@ CREATE TABLE hosts (
     capacity JSON,
     used JSON,
     checked_at DATETIME,
-    CONSTRAINT pk_hosts PRIMARY KEY (name)
+    host_key TEXT NOT NULL,
+    cordoned BOOLEAN NOT NULL,
+    declared JSON,
+    engine_id TEXT,
+    CONSTRAINT pk_hosts PRIMARY KEY (name),
+    CONSTRAINT uq_hosts_url UNIQUE (url),
+    CONSTRAINT uq_hosts_engine_id UNIQUE (engine_id)
 )
 """,
         """
@@ -240,6 +246,18 @@ CREATE TABLE kept_layers (
 )
 """,
         """
+CREATE TABLE reservations (
+    host TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    tenant TEXT NOT NULL,
+    memory_bytes BIGINT NOT NULL,
+    disk_bytes BIGINT NOT NULL,
+    CONSTRAINT pk_reservations PRIMARY KEY (host, sequence),
+    CONSTRAINT uq_reservations_tenant_host UNIQUE (tenant, host),
+    CONSTRAINT fk_reservations_tenant FOREIGN KEY(tenant) REFERENCES tenants (name) ON DELETE CASCADE
+)
+""",
+        """
 CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))
 """,
     ),
@@ -264,7 +282,13 @@ CREATE TABLE hosts (
     capacity JSON,
     used JSON,
     checked_at TIMESTAMP WITH TIME ZONE,
-    CONSTRAINT pk_hosts PRIMARY KEY (name)
+    host_key TEXT NOT NULL,
+    cordoned BOOLEAN NOT NULL,
+    declared JSON,
+    engine_id TEXT,
+    CONSTRAINT pk_hosts PRIMARY KEY (name),
+    CONSTRAINT uq_hosts_url UNIQUE (url),
+    CONSTRAINT uq_hosts_engine_id UNIQUE (engine_id)
 )
 """,
         """
@@ -477,6 +501,18 @@ CREATE TABLE kept_layers (
     record JSON NOT NULL,
     CONSTRAINT pk_kept_layers PRIMARY KEY (tenant, layer, generation),
     CONSTRAINT fk_kept_layers_tenant FOREIGN KEY(tenant) REFERENCES tenants (name) ON DELETE CASCADE
+)
+""",
+        """
+CREATE TABLE reservations (
+    host TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    tenant TEXT NOT NULL,
+    memory_bytes BIGINT NOT NULL,
+    disk_bytes BIGINT NOT NULL,
+    CONSTRAINT pk_reservations PRIMARY KEY (host, sequence),
+    CONSTRAINT uq_reservations_tenant_host UNIQUE (tenant, host),
+    CONSTRAINT fk_reservations_tenant FOREIGN KEY(tenant) REFERENCES tenants (name) ON DELETE CASCADE
 )
 """,
         """

@@ -9,12 +9,13 @@ from sqlalchemy import select
 from looma_cli.adapters.database.backups import BackupSection
 from looma_cli.adapters.database.columns import INSTALLATION, TENANTS
 from looma_cli.adapters.database.files import FileSection
+from looma_cli.adapters.database.hosts import HostSection
 from looma_cli.adapters.database.journal import JournalSection
 from looma_cli.adapters.database.ports import PortSection
 from looma_cli.errors import InvalidValue, NotAllowed
 
 
-class DatabaseState(PortSection, JournalSection, FileSection, BackupSection):
+class DatabaseState(PortSection, HostSection, JournalSection, FileSection, BackupSection):
     """Implements ``State``; made by ``DatabaseStore`` only."""
 
     def installation(self) -> str:

@@ -77,7 +77,10 @@ class InstallationRow(Row, table=True):
 
 
 class HostRow(Row, table=True):
+    """``engine_id`` is also in ``engine``: one engine under two names would be filled twice."""
+
     __tablename__ = "hosts"
+    __table_args__ = (UniqueConstraint("url"), UniqueConstraint("engine_id"))
     name: str = Field(sa_column=Column(Text, primary_key=True))
     url: str = _text()
     address: str = _text()
@@ -87,6 +90,10 @@ class HostRow(Row, table=True):
     capacity: dict[str, Any] | None = _json(nullable=True)
     used: dict[str, Any] | None = _json(nullable=True)
     checked_at: datetime | None = _time(nullable=True)
+    host_key: str = _text()
+    cordoned: bool
+    declared: dict[str, Any] | None = _json(nullable=True)
+    engine_id: str | None = _text(nullable=True)
 
 
 class TenantRow(Row, table=True):
@@ -270,6 +277,19 @@ class KeptLayerRow(Row, table=True):
     keep_until: datetime = _time()
     reason: str = _text()
     record: dict[str, Any] = _json()
+
+
+class ReservationRow(Row, table=True):
+    """What a tenant holds of a host's memory and disk. Two who place a tenant on a host at the same moment would both write the next
+    ``sequence``, and one of them decides again. No reference to ``hosts``: ``local`` needs no record."""
+
+    __tablename__ = "reservations"
+    __table_args__ = (UniqueConstraint("tenant", "host"),)
+    host: str = Field(sa_column=Column(Text, primary_key=True))
+    sequence: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    tenant: str = Field(sa_column=Column(Text, ForeignKey("tenants.name", ondelete="CASCADE"), nullable=False))
+    memory_bytes: int = Field(sa_column=Column(BigInteger, nullable=False))
+    disk_bytes: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 
 class StackFileRow(Row, table=True):

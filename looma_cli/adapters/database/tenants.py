@@ -1,4 +1,4 @@
-"""Tenants with their ports and subnets, their secrets and health results, and the hosts."""
+"""Tenants with their ports and subnets, their secrets and health results."""
 
 from __future__ import annotations
 
@@ -7,19 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from looma_cli.adapters.database import rows
-from looma_cli.adapters.database.columns import ALLOCATIONS, HEALTH, HOSTS, SECRETS, STACK_FILES, SUBNETS, TENANTS
+from looma_cli.adapters.database.columns import ALLOCATIONS, HEALTH, SECRETS, STACK_FILES, SUBNETS, TENANTS
 from looma_cli.adapters.database.faults import violated
 from looma_cli.adapters.database.section import Section, no_tenant, uncollected
-from looma_cli.errors import AlreadyExists, NotFound
+from looma_cli.errors import AlreadyExists
 from looma_cli.model.health import ComponentHealth
-from looma_cli.model.host import Host
 from looma_cli.model.tenant import Allocation, Subnet, Tenant
-
-TENANTS_OF_HOSTS = select(TENANTS.c.host, func.count()).group_by(TENANTS.c.host)
 
 
 class TenantSection(Section):
@@ -119,18 +115,3 @@ class TenantSection(Section):
             raise no_tenant(tenant)
         self._remove(HEALTH, tenant=tenant)
         self._add(HEALTH, [rows.health_row(tenant, position, result, at) for position, result in enumerate(results)])
-
-    def hosts(self) -> list[Host]:
-        """By name, each with the number of its tenants."""
-        tenants = {row[0]: row[1] for row in self._rows(TENANTS_OF_HOSTS, {})}
-        return [rows.host(row, tenants.get(row[0], 0)) for row in self._find(tuple(HOSTS.c), (HOSTS.c.name,))]
-
-    def host(self, name: str) -> Host:
-        for host in self.hosts():
-            if host.name == name:
-                return host
-        raise NotFound(f"there is no host {name}", "this release runs tenants on the host local only", host=name)
-
-    def save_host(self, host: Host) -> None:
-        """Adds or replaces it; ``tenants`` is counted, not saved."""
-        self._put(HOSTS, ("name",), [rows.host_row(host)])

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from looma_cli.model.backup import Backup, BackupMark
 from looma_cli.model.health import ComponentHealth
-from looma_cli.model.host import Host
+from looma_cli.model.host import HeldCounts, Host, Reservation, Reserved, Unreserved
 from looma_cli.model.operation import Lease, Operation
 from looma_cli.model.schedule import Schedule
 from looma_cli.model.tenant import Allocation, KeptLayer, LayerReference, Subnet, Tenant
@@ -42,7 +42,39 @@ class State(Protocol):
     # hosts
     def hosts(self) -> list[Host]: ...
     def host(self, name: str) -> Host: ...
-    def save_host(self, host: Host) -> None: ...
+    def add_host(self, host: Host) -> None:
+        """Raises AlreadyExists naming the host that has the same name, URL or engine."""
+        ...
+
+    def save_host(self, host: Host) -> None:
+        """Adds or replaces it. Raises AlreadyExists for the URL or engine of another."""
+        ...
+
+    def remove_host(self, name: str) -> None:
+        """Also the edge's own ports and quarantines there; whether anything lives there is the caller's to see. Removing an absent one
+        is no error."""
+        ...
+
+    # what tenants reserve of a host's memory and disk; goes with the tenant
+    def reserved(self) -> dict[str, Reserved]:
+        """The sums by host; one without reservations is left out."""
+        ...
+
+    def reserved_on(self, host: str) -> Reserved: ...
+    def reservations(self, tenant: str) -> list[Reservation]: ...
+    def reserve(self, reservation: Reservation) -> None:
+        """Raises Overtaken when its sequence is taken: somebody else placed there meanwhile. Sequence 0 means the next one."""
+        ...
+
+    def resize_reservation(self, tenant: str, host: str, memory_bytes: int, disk_bytes: int) -> None: ...
+    def release_reservation(self, tenant: str, host: str) -> None: ...
+    def unreserved(self) -> list[Unreserved]:
+        """Tenants that hold no reservation on the host they live on, counted."""
+        ...
+
+    def held_counts(self, ports: tuple[int, int], public_ports: tuple[int, int]) -> dict[str, HeldCounts]:
+        """By host: how many numbers of these ranges, and how many subnets, are allocated. Plain rows, fast."""
+        ...
 
     # ports and subnets
     def allocations(self, *, host: str | None = None, tenant: str | None = None) -> list[Allocation]: ...
