@@ -57,10 +57,10 @@ def secrets(environment: Environment, file: Path) -> dict[str, str]:
 
 
 @contextmanager
-def engine_home() -> Iterator[dict[str, str]]:
+def engine_home(**settings: str) -> Iterator[dict[str, str]]:
     """A looma of its own with ports of its own; everything that carries its label is removed afterwards."""
     http, https = free_port(), free_port()
-    with home(LOOMA_IMAGES="local", LOOMA_EDGE_HTTP_PORT=str(http), LOOMA_EDGE_HTTPS_PORT=str(https)) as environment:
+    with home(LOOMA_IMAGES="local", LOOMA_EDGE_HTTP_PORT=str(http), LOOMA_EDGE_HTTPS_PORT=str(https), **settings) as environment:
         try:
             yield environment
         finally:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import cycle, islice
 
 from tests.bench.bench_create import create, engine_home
-from tests.bench.load import RecordLoad
+from tests.bench.load import Carried, RecordLoad
 from tests.bench.measuring import Environment, Figure, looma
 
 NAME = "bench"
@@ -30,10 +30,14 @@ def figures() -> Iterator[Figure]:
         changes.start()
         during = RecordLoad(url, PACE, half_close=True).run(LEAST_REQUESTS / PACE, also_while=changes.is_alive)
         changes.join()
-        yield Figure(f"failed requests over {UPGRADES} upgrades", "", f"{during.failed} of {during.answered}", float(during.failed), 0)
+        yield Figure(f"failed requests over {UPGRADES} upgrades", "", said(during), float(during.failed), 0)
         yield Figure("requests meanwhile", "", str(during.answered), float(during.answered), LEAST_REQUESTS, least=True)
         shown = (f"{value * 1000:.0f} ms" for value in (alone.p99_seconds, during.p99_seconds))
         yield Figure("99th percentile during an upgrade", *shown, during.p99_seconds / alone.p99_seconds, SLOWER_LIMIT)
+
+
+def said(carried: Carried) -> str:
+    return f"{carried.failed} of {carried.answered}" + "".join(f", {count} x {status}" for status, count in carried.failures.items())
 
 
 def upgrades(ours: Environment) -> None:
