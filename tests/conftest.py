@@ -18,6 +18,8 @@ from tests.engine_objects import TEST_LABEL, is_stale, owner_mark, remove_object
 
 ENGINE_SECONDS = 240  # for one answer: an engine that has no processor to itself takes half a minute to kill a container
 TENANTS = "tenants"
+HOSTS = "hosts"
+LONGEST_FIRST = (TENANTS, HOSTS)
 ENGINE_TEST_SECONDS = 900
 
 # How fast examples are made says something of the machine alone.
@@ -72,15 +74,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("engine"):
             item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=3))
             item.add_marker(pytest.mark.timeout(ENGINE_TEST_SECONDS))
-    items.sort(key=lambda item: _group(item.nodeid) != TENANTS)
+    items.sort(key=lambda item: _place(_group(item.nodeid)))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """For several processes at once (``-n 2 --dist loadscope --no-loadscope-reorder``, as `make test` does): a module stays in one of
     them, for it shares servers. All that make tenants stay together, since they want the same ports, and what a killed command was to
-    take must still be free when it is resumed; they are the longest, and so they are first. (Groups by mark,
-    xdist's own way, do not work with pytest 9.2.)"""
+    take must still be free when it is resumed. So do all that use the rig of hosts, of which there shall be one. Both are the longest, and
+    so they are first. (Groups by mark, xdist's own way, do not work with pytest 9.2.)"""
     from xdist.scheduler import LoadScopeScheduling
 
     class ByGroup(LoadScopeScheduling):
@@ -92,4 +94,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 def _group(nodeid: str) -> str:
     module = nodeid.partition("::")[0]
+    if module.startswith("tests/integration/hosts/"):
+        return HOSTS
     return TENANTS if module.startswith("tests/integration/") and not module.startswith("tests/integration/images/") else module
+
+
+def _place(group: str) -> int:
+    return LONGEST_FIRST.index(group) if group in LONGEST_FIRST else len(LONGEST_FIRST)

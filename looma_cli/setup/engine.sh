@@ -2,7 +2,7 @@
 # engine.sh [--images] [--tests] [--check]: make sure that a Docker engine, compose v2 and buildx answer, and restic is there.
 #
 #   --images   also what building the local image set needs (mmdebstrap)
-#   --tests    also what only the tests need (restic for certain, and sshd)
+#   --tests    also what only the tests need (restic for certain, sshd and iproute2)
 #   --check    only say what is there or missing; install and start nothing
 #   ENGINE=no  the same as --check
 #
@@ -318,9 +318,18 @@ ensure_sshd() {
     if ! is_debian || ! is_root || [ "$change" = no ] || [ -d /run/systemd/system ]; then
         fail "the tests need sshd, which they start for themselves" "run as root: apt-get install openssh-server (with systemd it starts one for everybody, too)"
     fi
-    say "installing openssh-server, for the tests of SFTP repositories"
+    say "installing openssh-server, for the tests of SFTP repositories and remote hosts"
     has_candidate openssh-server || refresh_package_lists
     logged "installing openssh-server" install_packages openssh-server
+}
+
+# The hosts that the tests make have links and addresses of their own.
+ensure_iproute() {
+    ! have ip || return 0
+    { is_debian && is_root && [ "$change" = yes ]; } || fail "the tests need the command ip" "run as root: apt-get install iproute2"
+    say "installing iproute2, for the tests of remote hosts"
+    has_candidate iproute2 || refresh_package_lists
+    logged "installing iproute2" install_packages iproute2
 }
 
 # --- main -------------------------------------------------------------------------------------------------------------
@@ -351,4 +360,5 @@ ensure_plugins
 [ "$images" = no ] || ensure_image_tools
 ensure_restic
 [ "$tests" = no ] || ensure_sshd
+[ "$tests" = no ] || ensure_iproute
 say "engine $(engine_version), compose $(compose_version), buildx $(buildx_version)"

@@ -92,15 +92,16 @@ class Home:
         return self.json("tenant", "delete", tenant, "--no-backup", "--yes")
 
     # what is there
-    def on_engine(self, tenant: str | None = None) -> list[str]:
-        """Names of everything that carries this installation's label (and the tenant's)."""
+    def on_engine(self, tenant: str | None = None, engine: EngineApi | None = None) -> list[str]:
+        """Names of everything that carries this installation's label (and the tenant's) on that engine, or this machine's."""
         labels = {LABEL_INSTALLATION: self.installation} | ({LABEL_TENANT: tenant} if tenant else {})
-        return sorted(_name(found) for listing, _ in LISTS for found in listed(self._api, listing, labels))
+        return sorted(_name(found) for listing, _ in LISTS for found in listed(engine or self._api, listing, labels))
 
-    def containers(self, tenant: str | None = None) -> list[dict[str, Any]]:
+    def containers(self, tenant: str | None = None, engine: EngineApi | None = None) -> list[dict[str, Any]]:
         """As ``docker inspect`` shows them, those of jobs that have ended too."""
         labels = {LABEL_INSTALLATION: self.installation} | ({LABEL_TENANT: tenant} if tenant else {})
-        return [self._api.get(f"/containers/{c['Id']}/json") for c in listed(self._api, "/containers/json", labels)]
+        api = engine or self._api
+        return [api.get(f"/containers/{c['Id']}/json") for c in listed(api, "/containers/json", labels)]
 
     def tenants(self) -> list[str]:
         with closing(open_store(self.path)) as store, store.read() as state:
@@ -126,7 +127,7 @@ class Home:
         """Command lines of compose processes that work on a tenant of this home, by the secret-free part of their arguments."""
         with closing(open_store(self.path)) as store, store.read() as state:
             projects = {f"looma-{operation.tenant}-" for operation in state.operations(open_only=False)}
-        return [line for line in _command_lines() if "compose" in line and any(project in line for project in projects)]
+        return [line for line in command_lines() if "compose" in line and any(project in line for project in projects)]
 
 
 def listed(api: EngineApi, listing: str, labels: dict[str, str]) -> list[dict[str, Any]]:
@@ -138,7 +139,7 @@ def _name(found: dict[str, Any]) -> str:
     return found["Name"] if "Name" in found else found["Names"][0].removeprefix("/")
 
 
-def _command_lines() -> Iterator[str]:
+def command_lines() -> Iterator[str]:
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             yield entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
@@ -170,7 +171,7 @@ def finish_all(processes: Sequence[subprocess.Popen[str]]) -> list[Result]:
 def open_home(api: EngineApi, path: Path) -> Iterator[Home]:
     """A new home; all that carries its label is removed at the end."""
     installation = f"test-{owner_mark()}-{secrets.token_hex(3)}"
-    home = Home(path, _environment(path), installation, api)
+    home = Home(path, new_environment(path), installation, api)
     _begin_state(path, installation)
     try:
         yield home
@@ -202,7 +203,7 @@ def new_tenant(prefix: str = "t") -> str:
     return f"{prefix}-{secrets.token_hex(4)}"
 
 
-def _environment(path: Path) -> dict[str, str]:
+def new_environment(path: Path) -> dict[str, str]:
     """Ports and subnets apart from those of other homes: for sure from those of this test run's other process, else as far as chance
     allows. looma looks before it takes any, but what a killed command was to take must still be free when it is resumed."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LOOMA_")}

@@ -1,0 +1,63 @@
+"""A home of looma that knows the hosts of the rig, used only as a person uses it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from looma_cli.adapters.engine import EngineApi
+from looma_cli.model.layer import LABEL_INSTALLATION
+from tests.engine_objects import remove_objects
+from tests.integration.homes import Home, Result, finish, open_home
+from tests.rig import Host, Rig
+
+ANSWER_SECONDS = 60  # by then looma has said that a host cannot be reached, on a machine that has much else to do
+
+
+class Operator:
+    """``looma`` is the home: ``operator.looma("host", "list")``."""
+
+    def __init__(self, home: Home, rig: Rig) -> None:
+        self.looma = home
+        self.rig = rig
+
+    def add(self, host: Host, *more: str) -> dict[str, Any]:
+        return self.looma.json("host", "add", host.name, host.url, *more, "--yes")
+
+    def on(self, host: Host, tenant: str | None = None) -> list[str]:
+        """What this home has there, as the host's engine itself says."""
+        return self.looma.on_engine(tenant, host.engine)
+
+    def anywhere(self, tenant: str | None = None) -> list[str]:
+        return [f"{host.name} {name}" for host in self.rig.hosts for name in self.on(host, tenant)] + self.looma.on_engine(tenant)
+
+    def containers(self, host: Host, tenant: str) -> list[dict[str, Any]]:
+        return self.looma.containers(tenant, host.engine)
+
+    def soon(self, *arguments: str, code: int, seconds: float = ANSWER_SECONDS) -> Result:
+        """A command that must end by itself, with that code, before long: nothing hangs on a host that is not there."""
+        begun = time.monotonic()
+        result = finish(self.looma.begin(*arguments, "-o", "json"), seconds)
+        assert result.code == code, (arguments, time.monotonic() - begun, result.code, result.out[-2000:], result.err[-2000:])
+        return result
+
+    def seen(self, host: Host) -> dict[str, Any]:
+        """The host in ``looma status --live``: there, whatever has become of it."""
+        result = self.looma("status", "--live", "-o", "json")
+        (found,) = [each for each in result.document["hosts"] if each["name"] == host.name]
+        return found
+
+
+@contextmanager
+def open_operator(local: EngineApi, rig: Rig, path: Path) -> Iterator[Operator]:
+    """Whatever it leaves on a host is removed."""
+    with open_home(local, path) as home:
+        home.environment.update(rig.environment)
+        try:
+            yield Operator(home, rig)
+        finally:
+            for host in rig.hosts:
+                remove_objects(host.engine, LABEL_INSTALLATION, home.installation.__eq__)
