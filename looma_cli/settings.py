@@ -18,6 +18,7 @@ from looma_cli.errors import InvalidValue
 
 PACKAGE = Path(__file__).resolve().parent
 OUTPUTS = ("table", "json", "yaml")
+_MACHINE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _RANGE = re.compile(r"^\s*(\d{1,5})\s*-\s*(\d{1,5})\s*$")
 
 
@@ -88,6 +89,8 @@ def _model() -> Any:
         backup_copy: str | None = Field(None, description="a second such place, off the machine, for `backup run` to copy to")
         backup_passphrase_file: Path | None = Field(None, description="opens the backups; else LOOMA_HOME/backup.passphrase")
         log_format: str = Field("text", description="text or json")
+        lease_seconds: float = Field(30.0, ge=1, le=3600, description="a silent holder on another machine is dead after so long")
+        machine: str | None = Field(None, description="this machine's name in leases; else its host name")
         health_timeout: float = Field(180.0, gt=0, description="seconds until a starting layer counts as failed")
 
         @field_validator("output")
@@ -99,6 +102,13 @@ def _model() -> Any:
         @classmethod
         def _images(cls, value: str) -> str:
             return _one_of(value, ("registry", "local"))
+
+        @field_validator("machine")
+        @classmethod
+        def _machine(cls, value: str | None) -> str | None:
+            if value is not None and not _MACHINE.fullmatch(value):
+                raise ValueError("is not 1 to 63 letters, digits, dots, hyphens and underscores")
+            return value
 
         @field_validator("log_format")
         @classmethod

@@ -1,7 +1,7 @@
 """Leases on top of the store: who may change a resource now, and what to do about a holder that died.
 
 A holder of this machine is looked up in /proc, so a dead one is seen at once. One of another machine is believed until ``expires_at``,
-which its heartbeat moves on.
+which its heartbeat moves on. That moment is set and judged by the state's clock: those of two machines may be far apart.
 """
 
 from __future__ import annotations
@@ -21,44 +21,55 @@ from looma_cli.errors import Held, StateUnusable
 from looma_cli.model.operation import Holder, Lease
 from looma_cli.model.protocols import Clock, State, Store
 
-HEARTBEAT_SECONDS = 5.0
 EXPIRY_SECONDS = 30.0
+HEARTBEATS = 6  # in that time
 GRACE_SECONDS = 10.0  # from SIGTERM to SIGKILL
 POLL_SECONDS = 0.2
 
 
 class LinuxLeases:
-    """Implements ``Leases``."""
+    """Implements ``Leases``. ``expiry_seconds`` is how long others believe in this process without a heartbeat; ``machine`` is what they
+    know this machine by."""
 
     def __init__(
-        self, store: Store, clock: Clock, *, heartbeat_seconds: float = HEARTBEAT_SECONDS, grace_seconds: float = GRACE_SECONDS
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        expiry_seconds: float = EXPIRY_SECONDS,
+        heartbeat_seconds: float | None = None,
+        grace_seconds: float = GRACE_SECONDS,
+        machine: str | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
-        self._heartbeat_seconds = heartbeat_seconds
+        self._expiry = timedelta(seconds=expiry_seconds)
+        self._heartbeat_seconds = heartbeat_seconds or expiry_seconds / HEARTBEATS
         self._grace_seconds = grace_seconds
+        self._machine = machine or processes.machine()
 
     def me(self) -> Holder:
         process = processes.look_up(os.getpid())
-        return Holder(processes.user(), processes.machine(), os.getpid(), process.started if process else 0)
+        return Holder(processes.user(), self._machine, os.getpid(), process.started if process else 0)
 
     def alive(self, lease: Lease) -> bool:
         """A zombie is dead; a process that /proc hides is believed until the lease expires."""
         holder = lease.holder
-        if holder.machine == processes.machine():
+        if holder.machine == self._machine:
             process = processes.look_up(holder.pid)
             if process is not None:
                 return process.running and process.started == holder.process_started
             if not processes.exists_unseen(holder.pid):
                 return False
-        return lease.expires_at > self._clock.now()
+        with self._store.read() as state:
+            return lease.expires_at > state.now()
 
     def end_child(self, lease: Lease) -> None:
         """Ends the outside program that a dead holder left behind, with its process group: SIGTERM, then SIGKILL. It is gone afterwards.
 
         Nothing is done for another machine's, or when the pid is another process's by now. Raises StateUnusable when it stays.
         """
-        if lease.child is None or lease.holder.machine != processes.machine():
+        if lease.child is None or lease.holder.machine != self._machine:
             return
         child = processes.look_up(lease.child)
         if child is None or child.started != lease.child_started or child.group == os.getpgrp():
@@ -76,7 +87,7 @@ class LinuxLeases:
         Raises Held naming holder, operation and since when, after ``wait_seconds``. A process does not hold the same resource twice:
         its threads keep each other out as well.
         """
-        held = HeldLease(self._store, self._clock, self._take(resource, operation, why, wait_seconds), self._heartbeat_seconds)
+        held = HeldLease(self._store, self._take(resource, operation, why, wait_seconds), self._expiry, self._heartbeat_seconds)
         try:
             yield held
         finally:
@@ -99,8 +110,8 @@ class LinuxLeases:
                 self._clock.sleep(POLL_SECONDS)
 
     def _save_new(self, state: State, resource: str, operation: str | None, why: str) -> Lease:
-        now = self._clock.now()
-        lease = Lease(resource, self.me(), operation, why, now, now + timedelta(seconds=EXPIRY_SECONDS))
+        now = state.now()
+        lease = Lease(resource, self.me(), operation, why, now, now + self._expiry)
         state.save_lease(lease)
         return lease
 
@@ -108,11 +119,11 @@ class LinuxLeases:
 class HeldLease:
     """A lease while it is held. A thread renews it; ``lost`` is True once someone else took it over."""
 
-    def __init__(self, store: Store, clock: Clock, lease: Lease, heartbeat_seconds: float) -> None:
+    def __init__(self, store: Store, lease: Lease, expiry: timedelta, heartbeat_seconds: float) -> None:
         self.lease = lease
         self.lost = False
         self._store = store
-        self._clock = clock
+        self._expiry = expiry
         self._released = False
         self._committed = False
         self._changing = threading.Lock()
@@ -163,8 +174,7 @@ class HeldLease:
             if current is None or not self._is_mine(current):
                 self.lost = True
                 return
-            expires_at = self._clock.now() + timedelta(seconds=EXPIRY_SECONDS)
-            renewed = replace(current, expires_at=expires_at, **fields)  # type: ignore[arg-type]
+            renewed = replace(current, expires_at=state.now() + self._expiry, **fields)  # type: ignore[arg-type]
             state.save_lease(renewed)
             self.lease = renewed
 

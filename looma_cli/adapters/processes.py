@@ -61,13 +61,13 @@ def send(process: Process, number: signal.Signals) -> None:
 
 
 @cache
-def machine() -> str:
-    """This machine as leases name it: host name and machine id; in a container also its pid namespace, since pids of another one
-    mean nothing here."""
+def machine(name: str | None = None) -> str:
+    """This machine as leases name it: a name (its host name, if none is given) and machine id; in a container also its pid namespace, since
+    pids of another one mean nothing here."""
     identity = _read("/etc/machine-id")[:12] or _read("/proc/sys/kernel/random/boot_id")[:12]
     namespace = os.readlink("/proc/self/ns/pid")
     suffix = "" if namespace == INITIAL_PID_NAMESPACE else "/" + namespace.strip("pid:[]")
-    return f"{os.uname().nodename}/{identity}{suffix}"
+    return f"{name or os.uname().nodename}/{identity}{suffix}"
 
 
 @cache

@@ -10,6 +10,7 @@ import base64
 import secrets
 import stat
 import string
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,12 +32,17 @@ _UNEVEN = bytes(range(256 - 256 % len(_ALPHABET), 256))  # these would make the 
 
 class FernetVault:
     """Implements ``Vault``. ``key_file`` is ``$LOOMA_HOME/secret.key``, which the first ``seal`` creates; with ``shared`` it is the file
-    that LOOMA_SECRET_KEY_FILE names, which must be there."""
+    that LOOMA_SECRET_KEY_FILE names, which must be there. ``witness`` gives one of the state's secrets, for a state that several homes
+    share: nothing is sealed under a key that does not open it."""
 
-    def __init__(self, key_file: Path, clock: Clock, *, shared: bool = False) -> None:
+    def __init__(
+        self, key_file: Path, clock: Clock, *, shared: bool = False, witness: Callable[[], str | None] = lambda: None
+    ) -> None:
         self._key_file = key_file
         self._clock = clock
         self._shared = shared
+        self._witness = witness
+        self._proven = False
         self._loaded: Fernet | None = None
 
     def generate(self) -> str:
@@ -47,7 +53,17 @@ class FernetVault:
         return password[:PASSWORD_LENGTH].decode("ascii")
 
     def seal(self, plain: str) -> str:
+        """Raises SecretUnreadable without a key, or with another than the state's."""
+        if not self._proven:
+            self._prove()
         return self._fernet(create=not self._shared).encrypt(plain.encode()).decode("ascii")
+
+    def _prove(self) -> None:
+        """Once per process; a witness also forbids to make a key anew."""
+        sealed = self._witness()
+        if sealed is not None:
+            self.open(sealed)
+        self._proven = True
 
     def open(self, sealed: str) -> str:
         """Raises SecretUnreadable when it was sealed under another key, or the key is lost."""

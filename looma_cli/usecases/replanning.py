@@ -38,5 +38,5 @@ def _note(context: Context, host: str, error: PortTaken | SubnetTaken) -> None:
     with context.world.store.write() as state:
         if port in state.edge_ports(host).values() and not context.world.edge(host).running():
             state.save_edge_ports(host, {})
-        until = context.world.clock.now() + QUARANTINE
+        until = state.now() + QUARANTINE
         state.quarantine(host, error.details.get("address", "0.0.0.0"), port, error.details.get("protocol", "tcp"), until)

@@ -79,7 +79,13 @@ class RealWorld:
         from looma_cli.adapters.vault import FernetVault
 
         shared = self._settings.secret_key_file
-        return FernetVault(Path(shared or self._settings.home / "secret.key"), self.clock, shared=shared is not None)
+        key_file = Path(shared or self._settings.home / "secret.key")
+        witness = {"witness": self._any_secret} if self._settings.database_url else {}
+        return FernetVault(key_file, self.clock, shared=shared is not None, **witness)
+
+    def _any_secret(self) -> str | None:
+        with self.store.read() as state:
+            return state.any_secret()
 
     @cached_property
     def files(self) -> StackFiles:
@@ -119,9 +125,11 @@ class RealWorld:
 
     @cached_property
     def leases(self) -> Leases:
+        from looma_cli.adapters import processes
         from looma_cli.adapters.leases import LinuxLeases
 
-        return LinuxLeases(self.store, self.clock)
+        machine = processes.machine(self._settings.machine)
+        return LinuxLeases(self.store, self.clock, expiry_seconds=self._settings.lease_seconds, machine=machine)
 
     @cached_property
     def health(self) -> Health:

@@ -13,10 +13,8 @@ from looma_cli.adapters.database.store import DatabaseStore
 from looma_cli.errors import NotFound, PortTaken, SubnetTaken
 from looma_cli.model.protocols import State
 from looma_cli.model.tenant import Allocation, Subnet
-from tests.contract.conftest import Database
 from tests.contract.test_store import bare, port, statements
 from tests.factories import NOW
-from tests.fakes.clock import FakeClock
 
 
 def subnet(cidr: str, tenant: str = "acme", **changes: object) -> Subnet:
@@ -124,35 +122,32 @@ def test_a_layers_allocations_change_state_and_go_together(filled: DatabaseStore
 
 
 # quarantine
-def test_a_quarantined_port_is_shown_until_it_expires(database: Database) -> None:
-    clock = FakeClock()
-    store = database.store(clock)
+def test_a_quarantined_port_is_shown_until_it_expires(store: DatabaseStore) -> None:
     with store.write() as state:
-        state.quarantine("local", "127.0.0.1", 20000, "tcp", NOW + timedelta(minutes=10))
-        state.quarantine("far", "127.0.0.1", 20001, "tcp", NOW + timedelta(minutes=10))
+        state.quarantine("local", "127.0.0.1", 20000, "tcp", state.now() + timedelta(minutes=10))
+        state.quarantine("far", "127.0.0.1", 20001, "tcp", state.now() + timedelta(minutes=10))
     expected = Allocation("local", "127.0.0.1", 20000, "tcp", None, "", 0, "", 0, False, "quarantined")
     with store.read() as state:
         assert state.allocations(host="local") == [expected]
         assert len(state.allocations()) == 2
         assert state.allocations(tenant="acme") == []
         assert state.taken_ports("local") == {("tcp", 20000)}
-    clock.sleep(600)
+    with store.write() as state:
+        for host, port in (("local", 20000), ("far", 20001)):
+            state.quarantine(host, "127.0.0.1", port, "tcp", state.now())
     with store.read() as state:
         assert state.allocations() == []
         assert state.taken_ports("local") == set()
 
 
-def test_a_quarantine_is_prolonged_and_ended_ones_are_swept(database: Database) -> None:
-    clock = FakeClock()
-    store = database.store(clock)
+def test_a_quarantine_is_prolonged_and_ended_ones_are_swept(store: DatabaseStore) -> None:
     with store.write() as state:
-        state.quarantine("local", "127.0.0.1", 20000, "tcp", NOW + timedelta(minutes=1))
-        state.quarantine("local", "127.0.0.1", 20000, "tcp", NOW + timedelta(minutes=9))
-        state.quarantine("local", "127.0.0.1", 20001, "tcp", NOW + timedelta(minutes=1))
-    clock.sleep(120)
+        state.quarantine("local", "127.0.0.1", 20000, "tcp", state.now())
+        state.quarantine("local", "127.0.0.1", 20000, "tcp", state.now() + timedelta(minutes=9))
+        state.quarantine("local", "127.0.0.1", 20001, "tcp", state.now())
     with store.write() as state:
         assert [a.host_port for a in state.allocations()] == [20000]
-        state.quarantine("local", "127.0.0.1", 20002, "tcp", NOW + timedelta(minutes=9))
+        state.quarantine("local", "127.0.0.1", 20002, "tcp", state.now() + timedelta(minutes=9))
     with store.connection() as connection:
         kept = connection.exec_driver_sql("SELECT host_port FROM quarantined_ports ORDER BY host_port").scalars().all()
     assert kept == [20000, 20002]

@@ -242,3 +242,29 @@ def test_a_pair_that_cannot_serve_is_refused(vault: FernetVault, chain: str, key
         vault.check_key_pair(chain, key)
     assert caught.value.hint
     assert "\n" not in caught.value.message
+
+
+# a state that several homes share
+def test_a_second_home_does_not_seal_under_a_key_of_its_own(tmp_path: Path) -> None:
+    first = FernetVault(tmp_path / "one" / "secret.key", SystemClock(), witness=lambda: None)
+    sealed = first.seal("theirs")
+    second = FernetVault(tmp_path / "two" / "secret.key", SystemClock(), witness=lambda: sealed)
+    with pytest.raises(SecretUnreadable, match="the key .* is not there"):
+        second.seal("mine")
+    assert not (tmp_path / "two").exists()
+
+
+def test_a_key_that_is_not_the_states_is_refused(tmp_path: Path) -> None:
+    sealed = FernetVault(tmp_path / "one" / "secret.key", SystemClock()).seal("theirs")
+    (tmp_path / "two").mkdir()
+    FernetVault(tmp_path / "two" / "secret.key", SystemClock()).seal("something")
+    other = FernetVault(tmp_path / "two" / "secret.key", SystemClock(), witness=lambda: sealed)
+    with pytest.raises(SecretUnreadable, match="under another key") as caught:
+        other.seal("mine")
+    assert "LOOMA_SECRET_KEY_FILE" in caught.value.hint
+
+
+def test_the_states_own_key_seals_on(tmp_path: Path) -> None:
+    sealed = FernetVault(tmp_path / "secret.key", SystemClock()).seal("theirs")
+    again = FernetVault(tmp_path / "secret.key", SystemClock(), witness=lambda: sealed)
+    assert again.open(again.seal("mine")) == "mine"

@@ -61,7 +61,7 @@ class PortSection(TenantSection):
 
     def _quarantined(self, host: str | None) -> list[Allocation]:
         statement, of_host = (LIVE_QUARANTINES, {}) if host is None else (LIVE_QUARANTINES_OF_HOST, {"host": host})
-        return [rows.quarantined(*row) for row in self._rows(statement, {"now": self._clock.now()} | of_host)]
+        return [rows.quarantined(*row) for row in self._rows(statement, {"now": self.now()} | of_host)]
 
     def taken_ports(self, host: str) -> set[tuple[str, int]]:
         """(protocol, host port) of everything allocated or in quarantine there."""
@@ -74,7 +74,7 @@ class PortSection(TenantSection):
     def quarantine(self, host: str, address: str, port: int, protocol: str, until: datetime) -> None:
         """Keeps planners away from a port. It stands beside an allocation of the same port, stays when that is removed, and does not
         stop an undo from putting one back. Ended ones are swept on the way."""
-        self._connection.execute(delete(QUARANTINED_PORTS).where(QUARANTINED_PORTS.c.expires_at <= self._clock.now()))
+        self._connection.execute(delete(QUARANTINED_PORTS).where(QUARANTINED_PORTS.c.expires_at <= self.now()))
         row = {"host": host, "address": address, "host_port": port, "protocol": protocol, "expires_at": until}
         self._put(QUARANTINED_PORTS, ("host", "address", "host_port", "protocol"), [row])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from looma_cli.adapters.database import statements
@@ -28,6 +29,13 @@ class Section:
         self._driver = Driver(connection) if connection.dialect.name == "sqlite" else None
         self._clock = clock
         self._there: set[str] = set()  # tenants that this transaction has added
+
+    def now(self) -> datetime:
+        """A shared server's own clock, which is the same for every machine; else this machine's."""
+        if self._connection.dialect.name != "postgresql":
+            return self._clock.now()
+        # not now(): that is when the transaction began, before it waited for its turn to write
+        return self._connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
 
     def _rows(self, statement: Select[Any], parameters: dict[str, Any]) -> Sequence[Sequence[Any]]:
         """Plain rows of a statement that is made once."""

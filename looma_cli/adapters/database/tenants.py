@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from looma_cli.adapters.database import rows
@@ -94,6 +95,9 @@ class TenantSection(Section):
     def secrets(self, tenant: str) -> dict[str, str]:
         """Name -> sealed text."""
         return {row[0]: row[1] for row in self._find((SECRETS.c.name, SECRETS.c.sealed), (SECRETS.c.name,), tenant=tenant)}
+
+    def any_secret(self) -> str | None:
+        return self._connection.scalars(select(SECRETS.c.sealed).limit(1)).first()
 
     def save_secrets(self, tenant: str, sealed: Mapping[str, str]) -> None:
         """Adds or replaces these; others of the tenant stay."""
