@@ -234,6 +234,12 @@ class HostUnreachable(Unreachable):
     code = "host_unreachable"
 
 
+class HostKeyChanged(HostUnreachable):
+    """A host shows another key than the pinned one; ``details`` have the fingerprints ``pinned`` and ``offered`` (None: not shown)."""
+
+    code = "host_key_changed"
+
+
 class RepositoryUnreachable(Unreachable):
     """A backup repository, or what it needs (restic, sshd, the server), does not answer."""
 

@@ -24,10 +24,11 @@ HEEDED_BY_THE_PARENT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class ForkedWorkers:
-    """Implements ``Workers``. ``before`` closes what must not be open on both sides of a fork."""
+    """Implements ``Workers``. ``before`` closes what must not be open on both sides of a fork; ``after`` is a worker's last deed."""
 
-    def __init__(self, before: Callable[[], None], count: int | None = None) -> None:
+    def __init__(self, before: Callable[[], None], count: int | None = None, after: Callable[[], None] = lambda: None) -> None:
         self._before = before
+        self._after = after
         self.count = count or len(os.sched_getaffinity(0))
         self._crew: Crew | None = None
 
@@ -50,7 +51,7 @@ class ForkedWorkers:
         crew = self._crew = Crew(heard)
         try:
             for _ in range(count or self.count):
-                crew.hire(work)
+                crew.hire(work, self._after)
             yield crew
         except GeneratorExit:  # nobody listens any more, which is no reason to leave anything half done
             raise
@@ -73,7 +74,7 @@ class Crew:
         self._hands: dict[Connection, list[int]] = {}
         self._pids: list[int] = []
 
-    def hire(self, work: Callable[[int], Any]) -> None:
+    def hire(self, work: Callable[[int], Any], after: Callable[[], None] = lambda: None) -> None:
         from multiprocessing.connection import Pipe
 
         ours, theirs = Pipe()
@@ -83,7 +84,7 @@ class Crew:
             for connection in (ours, *self._workers):
                 connection.close()
             self._parent = theirs
-            _serve(theirs, work, parent)
+            _serve(theirs, work, parent, after)
         theirs.close()
         self._workers[ours], self._hands[ours] = pid, []
         self._pids.append(pid)
@@ -147,7 +148,7 @@ class Crew:
             os.waitpid(pid, 0)
 
 
-def _serve(pipe: Connection, work: Callable[[int], Any], parent: int) -> None:
+def _serve(pipe: Connection, work: Callable[[int], Any], parent: int, after: Callable[[], None]) -> None:
     """A worker's life: never returns. The kernel ends it with its parent; Ctrl-C is the parent's to answer."""
     try:
         for number in HEEDED_BY_THE_PARENT:
@@ -156,6 +157,7 @@ def _serve(pipe: Connection, work: Callable[[int], Any], parent: int) -> None:
         gc.freeze()  # what was there before the fork is no garbage: to look through it again would copy every page of it
         if os.getppid() == parent:  # else it died before the kernel was asked
             _answer(pipe, work)
+        after()
     finally:
         os._exit(0)
 

@@ -46,7 +46,7 @@ def _run(arguments: Sequence[str], terminal: Terminal, environment: Mapping[str,
         session.close()
         return _fail(error, session, requested_output(rest, environment))
     finally:
-        session.close()
+        session.end()
     return code
 
 

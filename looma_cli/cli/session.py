@@ -82,6 +82,12 @@ class Session:
         if "reporter" in self.__dict__:
             self.reporter.close()
 
+    def end(self) -> None:
+        """Give back what the command has opened."""
+        self.close()
+        if "looma" in self.__dict__:
+            self.looma.close()
+
     # talking to the person, on standard error
     def tell(self, text: str) -> None:
         self.close()

@@ -9,13 +9,18 @@ from looma_cli.model.edition import Probe
 
 @dataclass(frozen=True, slots=True)
 class ProbeTarget:
-    """Where to send a component's probe: ``address`` and ``port`` are reachable from here; ``secret`` is its password if any."""
+    """Where to send a component's probe: ``address`` and ``port`` are reachable from here. An address that is a path is the unix socket
+    from which the port of another host is reached."""
 
     component: str
     kind: str
     probe: Probe
     address: str
     port: int
+
+    @property
+    def forwarded(self) -> bool:
+        return self.address.startswith("/")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import replace
 
 from looma_cli.model.edition import Component, Edition
 from looma_cli.model.health import ProbeTarget
+from looma_cli.model.protocols import HostAccess
 from looma_cli.model.route import Route, Upstream
 from looma_cli.model.tenant import Allocation, Tenant
 
@@ -21,17 +23,24 @@ def published(tenant: Tenant, component: Component, port_name: str) -> Allocatio
     return None
 
 
-def probe_targets(
-    tenant: Tenant, edition: Edition, reachable: Callable[[str, int], tuple[str, int]], layer: str | None = None
-) -> list[ProbeTarget]:
-    """One target per component of the tenant's profile (of one layer, or of both)."""
+def probe_targets(tenant: Tenant, edition: Edition, layer: str | None = None) -> list[ProbeTarget]:
+    """One target per component of the tenant's profile (of one layer, or of both), as its host sees it."""
     targets = []
     for component in edition.of_profile(tenant.profile):
         row = published(tenant, component, component.probe.port) if layer in (None, component.layer) else None
         if row is not None:
-            address, port = reachable(row.address, row.host_port)
-            targets.append(ProbeTarget(component.name, component.kind, component.probe, address, port))
+            targets.append(ProbeTarget(component.name, component.kind, component.probe, row.address, row.host_port))
     return targets
+
+
+def from_here(targets: Sequence[ProbeTarget], access: HostAccess) -> list[ProbeTarget]:
+    """The same targets of one host as they are reached from here, however many in one go."""
+    ways = access.reach_all([(target.address, target.port) for target in targets])
+    return [_moved(target, *ways[target.address, target.port]) for target in targets]
+
+
+def _moved(target: ProbeTarget, address: str, port: int) -> ProbeTarget:
+    return target if (address, port) == (target.address, target.port) else replace(target, address=address, port=port)
 
 
 def route_of(tenant: Tenant, edition: Edition, mode: str, private_key: str | None = None) -> Route:

@@ -53,3 +53,4 @@ class World:
     registry: str
     health_timeout: float = 180.0
     hard_limits: bool = True
+    close: Callable[[], None] = lambda: None

@@ -258,10 +258,11 @@ class CheckRoute(WorldStep):
         return "Check the route"
 
     def do(self, world: World, progress: Progress) -> str:
-        address, port = world.access(self.host).reachable("127.0.0.1", self.port)
+        access = world.access(self.host)
         probe = Probe("http", "edge", self.path, tuple(range(200, 400)))
         deadline = world.clock.now().timestamp() + ROUTE_SECONDS
         while True:
+            address, port = access.reachable("127.0.0.1", self.port)  # again each time: the way to another host may have broken
             (result,) = world.health.probe([ProbeTarget("edge", "edge", probe, address, port)])
             if result.healthy:
                 return f"{result.latency_ms:.0f} ms" if result.latency_ms is not None else ""

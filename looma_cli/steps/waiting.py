@@ -8,7 +8,7 @@ from typing import Any
 
 from looma_cli.errors import LoomaError, Unhealthy
 from looma_cli.model.layer import Workload
-from looma_cli.model.probing import probe_targets
+from looma_cli.model.probing import from_here, probe_targets
 from looma_cli.model.world import World
 from looma_cli.steps.base import Progress, WorldStep
 
@@ -71,7 +71,7 @@ def wait_until_healthy(
     tenant = tenant.at([] if generation is None else [[layer, generation]], changes)
     limit = world.health_timeout if seconds is None else seconds
     engine, edition = world.engine(host), world.catalog.edition(tenant.edition)
-    targets = probe_targets(tenant, edition, world.access(host).reachable, layer)
+    targets = from_here(probe_targets(tenant, edition, layer), world.access(host))
     deadline = world.clock.now().timestamp() + limit
     waiting = {target.component for target in targets}
     while True:

@@ -5,15 +5,17 @@ One look at the engine and one round of probes for each host, however many tenan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from looma_cli.errors import Unreachable
 from looma_cli.model.edition import Probe
 from looma_cli.model.health import ComponentHealth, ProbeResult, ProbeTarget, TenantHealth
 from looma_cli.model.layer import Workload
-from looma_cli.model.probing import mode_of, probe_targets
+from looma_cli.model.probing import from_here, mode_of, probe_targets
+from looma_cli.model.protocols import Engine, HostAccess
 from looma_cli.model.tenant import Tenant
+from looma_cli.usecases.at_once import at_once
 from looma_cli.usecases.backup_health import backup_concerns
 from looma_cli.usecases.context import LOCAL, Context
 
@@ -30,6 +32,16 @@ class HealthReport:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
+    """One host, and its tenants."""
+
+    host: str
+    engine: Engine
+    access: HostAccess
+    tenants: list[Tenant]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
     """What one tenant's check needs: its containers by component, and the targets worth asking."""
 
     tenant: Tenant
@@ -45,48 +57,54 @@ class HealthUseCases:
     def check(self, names: list[str]) -> HealthReport:
         """Ask the named tenants (none: all that should run) and remember the answers. Raises NotFound for an unknown name.
 
-        A host that cannot be reached makes its tenants unhealthy, never absent from the report; without the local engine there is
-        nothing to report on, so that is raised (exit 7).
+        A host that cannot be reached makes its tenants unhealthy, never absent from the report; where all are on this machine and its
+        engine is gone there is nothing to report on, so that is raised (exit 7). Several hosts are asked at the same time.
         """
         with self._world.store.read() as state:
             tenants = [state.tenant(name) for name in names] if names else [t for t in state.tenants() if t.status in UP]
             concerns = backup_concerns(self._context, state, tenants)
         found: dict[str, TenantHealth] = {}
-        for host in dict.fromkeys(tenant.host for tenant in tenants):
-            found |= self._host(host, [tenant for tenant in tenants if tenant.host == host])
+        hosts = [self._of(host, tenants) for host in dict.fromkeys(tenant.host for tenant in tenants)]
+        for answers in at_once(lambda host: self._ask(host, alone=len(hosts) == 1), hosts):
+            found |= answers
         reports = tuple(found[tenant.name] for tenant in tenants)
         self._remember(reports)
         judged = tuple(_with(report, concerns.get(report.name, ())) for report in reports)
         return HealthReport(all(report.healthy for report in judged), judged)
 
-    def _host(self, host: str, tenants: list[Tenant]) -> dict[str, TenantHealth]:
+    def _of(self, host: str, tenants: list[Tenant]) -> Asked:
+        """Everything that needs the state is found before hosts are asked at the same time."""
+        return Asked(host, self._world.engine(host), self._world.access(host), [one for one in tenants if one.host == host])
+
+    def _ask(self, asked: Asked, *, alone: bool) -> dict[str, TenantHealth]:
+        tenants = asked.tenants
         try:
-            workloads = self._world.engine(host).workloads(tenants[0].name if len(tenants) == 1 else None)
+            workloads = asked.engine.workloads(tenants[0].name if len(tenants) == 1 else None)
+            checks = [self._check(tenant, workloads) for tenant in tenants]
+            targets = from_here([target for check in checks for target in check.targets], asked.access)
         except Unreachable as error:
-            if host == LOCAL:
+            if asked.host == LOCAL and alone:
                 raise
             lost = (ComponentHealth("host", "host", "unreachable", False, None, error.message),)
             return {tenant.name: TenantHealth(tenant.name, False, lost) for tenant in tenants}
-        asked = [self._asked(tenant, workloads) for tenant in tenants]
-        results = iter(self._world.health.probe([target for each in asked for target in each.targets]))
-        return {each.tenant.name: self._judged(each, {t.component: next(results) for t in each.targets}) for each in asked}
+        results = iter(self._world.health.probe(targets))
+        return {each.tenant.name: self._judged(each, {t.component: next(results) for t in each.targets}) for each in checks}
 
-    def _asked(self, tenant: Tenant, workloads: list[Workload]) -> Asked:
+    def _check(self, tenant: Tenant, workloads: list[Workload]) -> Check:
         current = (tenant.layer("data"), tenant.layer("app"))
         mine = {w.component: w for w in workloads if w.reference in current}
-        reachable = self._world.access(tenant.host).reachable
-        targets = probe_targets(tenant, self._world.catalog.edition(tenant.edition), reachable)
+        targets = probe_targets(tenant, self._world.catalog.edition(tenant.edition))
         worth_asking = [t for t in targets if t.component in mine and mine[t.component].state == "running"]
-        return Asked(tenant, mine, (*worth_asking, _route_target(tenant, reachable)))
+        return Check(tenant, mine, (*worth_asking, _route_target(tenant)))
 
-    def _judged(self, asked: Asked, answers: Answers) -> TenantHealth:
-        edition = self._world.catalog.edition(asked.tenant.edition)
+    def _judged(self, check: Check, answers: Answers) -> TenantHealth:
+        edition = self._world.catalog.edition(check.tenant.edition)
         lines = [
-            _component(component.name, component.kind, asked.workloads.get(component.name), answers.get(component.name))
-            for component in edition.of_profile(asked.tenant.profile)
+            _component(component.name, component.kind, check.workloads.get(component.name), answers.get(component.name))
+            for component in edition.of_profile(check.tenant.profile)
         ]
-        lines.append(_route(asked.tenant, answers[EDGE]))
-        return TenantHealth(asked.tenant.name, all(line.healthy for line in lines), tuple(lines))
+        lines.append(_route(check.tenant, answers[EDGE]))
+        return TenantHealth(check.tenant.name, all(line.healthy for line in lines), tuple(lines))
 
     def _remember(self, reports: tuple[TenantHealth, ...]) -> None:
         at = self._world.clock.now()
@@ -101,11 +119,10 @@ def _with(report: TenantHealth, concerns: tuple[ComponentHealth, ...]) -> Tenant
     return TenantHealth(report.name, report.healthy and not concerns, (*report.components, *concerns))
 
 
-def _route_target(tenant: Tenant, reachable: Callable[[str, int], tuple[str, int]]) -> ProbeTarget:
+def _route_target(tenant: Tenant) -> ProbeTarget:
     """The entry service's health path at the public port; a suspended tenant's route is right when it answers 503."""
-    address, port = reachable("127.0.0.1", tenant.public_port)
     expect = tuple(range(200, 400)) if mode_of(tenant.status) == "serving" else (503,)
-    return ProbeTarget(EDGE, EDGE, Probe("http", EDGE, "/health", expect), address, port)
+    return ProbeTarget(EDGE, EDGE, Probe("http", EDGE, "/health", expect), "127.0.0.1", tenant.public_port)
 
 
 def _route(tenant: Tenant, answer: ProbeResult) -> ComponentHealth:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from looma_cli.errors import Unreachable
 from looma_cli.model.health import ComponentHealth
 from looma_cli.model.host import Host
 from looma_cli.model.operation import Operation
 from looma_cli.model.tenant import Tenant
+from looma_cli.usecases.at_once import at_once
 from looma_cli.usecases.backup_health import backup_concerns
-from looma_cli.usecases.context import Context, capacity_of, known_hosts
+from looma_cli.usecases.context import Context, known_hosts
 from looma_cli.usecases.health import HealthUseCases
+from looma_cli.usecases.hosts import record
+from looma_cli.usecases.inspecting import glance
 from looma_cli.usecases.operations import OperationUseCases
 
 
@@ -57,24 +59,13 @@ class StatusUseCases:
         return FleetStatus(judged, tuple(hosts), tuple(self._operations.list(name)), concerns)
 
     def _look(self, name: str | None) -> None:
-        """Ask the hosts and every tenant on a reachable one; an unreachable host is recorded as such."""
+        """Ask the hosts, all at the same time, and every tenant on a reachable one; an unreachable host is recorded as such."""
         with self._world.store.read() as state:
             hosts = known_hosts(self._context, state)
-        for host in hosts:
-            self._save(self._observed(host))
-        self._health.check([name] if name else [])
-
-    def _observed(self, host: Host) -> Host:
+        opened = [(host, self._world.engine(host.name), self._world.access(host.name)) for host in hosts]
         now = self._world.clock.now()
-        try:
-            information = self._world.engine(host.name).information()
-        except Unreachable:
-            return replace(host, status="unreachable", checked_at=now)
-        status = "cordoned" if host.status == "cordoned" else "ready"
-        engine = {"version": information.version, "api": ".".join(map(str, information.api)), "compose": information.compose}
-        capacity = capacity_of(self._world.access(host.name))
-        return replace(host, status=status, engine=engine, capacity=capacity, checked_at=now)
-
-    def _save(self, host: Host) -> None:
+        observed = at_once(lambda one: glance(*one, now), opened)
         with self._world.store.write() as state:
-            state.save_host(host)
+            for host in observed:
+                record(self._context, state, host)
+        self._health.check([name] if name else [])

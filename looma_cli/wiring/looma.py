@@ -48,6 +48,10 @@ class Looma:
         self._world = world
         self._environment = environment
 
+    def close(self) -> None:
+        """Give back what the command has opened on other machines. Idempotent."""
+        self._world.close()
+
     @cached_property
     def tenants(self) -> TenantUseCases:
         from looma_cli.usecases.tenants import TenantUseCases

@@ -9,12 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from looma_cli.errors import NotFound
 from looma_cli.settings import Settings, data_directory
+from looma_cli.wiring.connections import Connections
 
 if TYPE_CHECKING:
     from looma_cli.adapters.database.store import DatabaseStore
+    from looma_cli.adapters.engine.way import Way
     from looma_cli.model.edition import Component
+    from looma_cli.model.host import Host
     from looma_cli.model.layer import Workload
     from looma_cli.model.protocols import (
         BackupVault,
@@ -45,6 +47,7 @@ class RealWorld:
         self._on_child = on_child
         self._engines: dict[str, Engine] = {}
         self._edges: dict[str, Edge] = {}
+        self._connections = Connections(self._host)
         self._repositories: dict[str, Repository] = {}
         self.registry: str = settings.registry
         self.health_timeout: float = settings.health_timeout
@@ -141,13 +144,14 @@ class RealWorld:
     def workers(self) -> Workers:
         from looma_cli.adapters.workers import ForkedWorkers
 
-        return ForkedWorkers(self._before_fork)
+        return ForkedWorkers(self._before_fork, after=self.close)
 
     def _before_fork(self) -> None:
         """No connection may be used on both sides; both open their own, and take turns."""
         from looma_cli.adapters.workers import Turns
 
         self.store.close()
+        self._connections.close()
         self.store.turn = Turns().turn
 
     @cached_property
@@ -162,35 +166,34 @@ class RealWorld:
         other._engines, other._edges = {}, {}
         return other
 
+    def close(self) -> None:
+        """See World."""
+        self._connections.close()
+
     def engine(self, host: str) -> Engine:
-        self._known(host)
         if host not in self._engines:
             from looma_cli.adapters.engine import ComposeEngine
 
-            self._engines[host] = ComposeEngine(self._settings.docker_host, self.installation, self._on_child)
+            self._engines[host] = ComposeEngine(self._way(host), self.installation, self._on_child)
         return self._engines[host]
 
     def edge(self, host: str) -> Edge:
-        self._known(host)
         if host not in self._edges:
             from looma_cli.adapters.edge import NginxEdge
 
-            self._edges[host] = NginxEdge(self._engine_url, self.installation, data_directory("templates"))
+            self._edges[host] = NginxEdge(self._way(host), self.installation, data_directory("templates"))
         return self._edges[host]
 
-    @property
-    def _engine_url(self) -> str:
+    def _way(self, host: str) -> str | Way:
         from looma_cli.adapters.engine.endpoint import resolve
 
-        return resolve(self._settings.docker_host, os.environ)
+        return resolve(self._settings.docker_host, os.environ) if host == LOCAL else self._connections.to(host)
 
     def access(self, host: str) -> HostAccess:
-        self._known(host)
-        from looma_cli.adapters.hosts import LocalHost
+        from looma_cli.adapters.hosts import LocalHost, RemoteHost
 
-        return LocalHost()
+        return LocalHost() if host == LOCAL else RemoteHost(self._connections.to(host))
 
-    def _known(self, host: str) -> None:
-        """Only the local host can be reached until remote hosts exist."""
-        if host != LOCAL:
-            raise NotFound(f"there is no host {host!r}", "this release runs tenants on the host local only")
+    def _host(self, name: str) -> Host:
+        with self.store.read() as state:
+            return state.host(name)

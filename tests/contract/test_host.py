@@ -1,10 +1,10 @@
-"""What every HostAccess does: the same tests on FakeHost and on this machine."""
+"""What every HostAccess does: the same tests on FakeHost, on this machine, and on this machine as another one sees it over SSH."""
 
 from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -12,10 +12,12 @@ from typing import Protocol
 
 import pytest
 
-from looma_cli.adapters.hosts import LocalHost, address_of, open_host
-from looma_cli.errors import HostUnreachable, InvalidValue
+from looma_cli.adapters.hosts import LocalHost, RemoteHost, address_of
+from looma_cli.adapters.ssh import SshConnection
+from looma_cli.errors import CommandFailed, HostUnreachable
 from looma_cli.model.host import Listener
 from looma_cli.model.protocols import HostAccess
+from tests.contract.ssh.servers import Client, Sshd
 from tests.fakes.host import FakeHost
 
 
@@ -39,7 +41,7 @@ class FakeRig:
 
 class LocalRig:
     def __init__(self) -> None:
-        self.host = open_host("local")
+        self.host: HostAccess = LocalHost()
 
     @contextmanager
     def listening(self, address: str, protocol: str = "tcp") -> Iterator[int]:
@@ -51,9 +53,28 @@ class LocalRig:
             yield opened.getsockname()[1]
 
 
-@pytest.fixture(params=[FakeRig, LocalRig], ids=["fake", "local"])
+class RemoteRig(LocalRig):
+    def __init__(self, connection: SshConnection) -> None:
+        self.host = RemoteHost(connection)
+
+
+@pytest.fixture(params=["fake", "local", "remote"])
 def rig(request: pytest.FixtureRequest) -> Rig:
-    return request.param()
+    if request.param == "remote":
+        return RemoteRig(request.getfixturevalue("ssh_here"))
+    return {"fake": FakeRig, "local": LocalRig}[request.param]()
+
+
+@pytest.fixture(scope="module")
+def ssh_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshConnection]:
+    """A connection to a server on this machine."""
+    folder = tmp_path_factory.mktemp("ssh")
+    client = Client(folder / "client", Path("/tmp"))
+    server = Sshd(folder / "server", client.key)
+    connection = SshConnection(server.url, server.host_key, "far", client.environment)
+    yield connection
+    connection.close()
+    server.stop()
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0", "127.0.0.7"])
@@ -77,12 +98,16 @@ def test_listeners_come_in_order_and_once(rig: Rig) -> None:
 
 def test_a_loopback_port_is_reached_where_it_says(rig: Rig) -> None:
     with rig.listening("127.0.0.1") as port:
-        assert rig.host.reachable("127.0.0.1", port) == ("127.0.0.1", port)
+        address, its_port = rig.host.reachable("127.0.0.1", port)
+        assert its_port == port
+        assert address == "127.0.0.1" or Path(address).is_socket()
+        assert rig.host.reach_all([("127.0.0.1", port)]) == {("127.0.0.1", port): (address, port)}
+    assert rig.host.reach_all([]) == {}
 
 
 def test_free_disk_and_description_are_plausible(rig: Rig) -> None:
     told = rig.host.describe()
-    assert set(told) == {"cpus", "memory_bytes", "memory_available_bytes", "disk_bytes", "kernel", "time"}
+    assert set(told) == {"cpus", "memory_bytes", "memory_available_bytes", "disk_bytes", "kernel", "hostname", "time"}
     assert told["cpus"] >= 1
     assert 0 < told["memory_available_bytes"] <= told["memory_bytes"]
     assert 0 < rig.host.free_disk_bytes("/") <= told["disk_bytes"]
@@ -135,10 +160,43 @@ def test_addresses_as_a_little_endian_kernel_prints_them(kernel: str, address: s
     assert address_of(kernel, "little") == address
 
 
-def test_only_known_addresses_of_hosts_are_opened() -> None:
-    assert isinstance(open_host("local"), LocalHost)
-    with pytest.raises(HostUnreachable, match="ssh://root@far"):
-        open_host("ssh://root@far")
-    for bad in ("", "remote", "http://x", "Local"):
-        with pytest.raises(InvalidValue):
-            open_host(bad)
+def test_another_machine_says_of_itself_what_this_one_does(ssh_here: SshConnection, tmp_path: Path) -> None:
+    far, near = RemoteHost(ssh_here), LocalHost()
+    changing = ("memory_available_bytes", "time")
+    told = [{name: value for name, value in host.describe().items() if name not in changing} for host in (far, near)]
+    assert told[0] == told[1]
+    with LocalRig().listening("127.0.0.1"), LocalRig().listening("0.0.0.0", "udp"):
+        assert set(far.listeners()) & set(near.listeners())
+    awkward = str(tmp_path / "it's $(not) there" / "-yet")
+    assert far.free_disk_bytes(awkward) == pytest.approx(near.free_disk_bytes(awkward), rel=0.05)
+
+
+class Answering:
+    """A connection to something that answers every command alike."""
+
+    name = "far"
+
+    def __init__(self, code: int, output: bytes, errors: str = "") -> None:
+        self._answer = code, output, errors
+
+    def run(self, command: str, input: bytes = b"", *, timeout_seconds: float = 60.0) -> tuple[int, bytes, str]:
+        return self._answer
+
+    def forward(self, pairs: Sequence[tuple[str, int]]) -> dict[tuple[str, int], str]:
+        raise HostUnreachable("nothing is forwarded")
+
+
+def test_tables_of_a_big_endian_machine_are_read_as_it_writes_them() -> None:
+    row = "   0: 7F000001:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 4711 1"
+    answer = f"   256\n== tcp\n  sl  local_address\n{row}\n== tcp6\n== udp\n  sl  local_address\n== udp6\n"
+    assert RemoteHost(Answering(0, answer.encode())).listeners() == [Listener("127.0.0.1", 8080)]
+
+
+def test_a_machine_of_another_kind_is_refused() -> None:
+    strange = RemoteHost(Answering(0, b"Windows\n"))
+    with pytest.raises(CommandFailed, match="host far does not describe itself"):
+        strange.describe()
+    with pytest.raises(CommandFailed, match="host far does not describe itself"):
+        strange.free_disk_bytes("/")
+    with pytest.raises(CommandFailed, match="host far did not answer a question: sh: no"):
+        RemoteHost(Answering(127, b"", "what?\nsh: no\n")).describe()

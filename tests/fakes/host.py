@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from looma_cli.errors import HostUnreachable
@@ -12,12 +13,16 @@ from tests.fakes.daemon import FakeDaemon
 class FakeHost:
     """What listens is ``sockets``, the daemon's foreign ports and the published ports of its running containers."""
 
-    def __init__(self, daemon: FakeDaemon | None = None, *, disk_bytes: int = 100 * 2**30, free_bytes: int = 50 * 2**30) -> None:
+    def __init__(
+        self, daemon: FakeDaemon | None = None, *, disk_bytes: int = 100 * 2**30, free_bytes: int = 50 * 2**30, at: str = ""
+    ) -> None:
         self.daemon = daemon or FakeDaemon()
+        self.at = at  # of another machine: the path of the sockets that lead to its ports
         self.sockets: set[Listener] = set()
         self.disk_bytes = disk_bytes
         self.free_bytes = free_bytes
         self.answers = True
+        self.time = "2026-01-01T00:00:00Z"
 
     def _check(self) -> None:
         if not self.answers:
@@ -35,7 +40,11 @@ class FakeHost:
 
     def reachable(self, address: str, port: int) -> tuple[str, int]:
         self._check()
-        return address, port
+        return self.at or address, port
+
+    def reach_all(self, pairs: Sequence[tuple[str, int]]) -> dict[tuple[str, int], tuple[str, int]]:
+        self._check()
+        return {pair: self.reachable(*pair) for pair in pairs}
 
     def free_disk_bytes(self, path: str) -> int:
         self._check()
@@ -49,5 +58,6 @@ class FakeHost:
             "memory_available_bytes": self.daemon.memory_bytes // 2,
             "disk_bytes": self.disk_bytes,
             "kernel": "6.1.0-fake",
-            "time": "2026-01-01T00:00:00Z",
+            "hostname": "fake",
+            "time": self.time,
         }

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from looma_cli.adapters.engine.api import Answer, EngineApi
 from looma_cli.adapters.engine.endpoint import resolve
 from looma_cli.adapters.engine.streams import frames
+from looma_cli.adapters.engine.way import Way
 from looma_cli.errors import CommandFailed, EngineUnavailable
 
 ENGINE_HINT = "start the engine, or see `looma doctor`"
@@ -19,13 +20,15 @@ MESSAGE_LENGTH = 300
 
 
 class ContainerApi:
-    """``docker_host`` is ``unix:///path``, ``tcp://name:port``, or None for the engine that the docker command would use.
+    """``docker_host`` is ``unix:///path``, ``tcp://name:port``, a way to a host's engine, or None for the one that the docker command would
+    use.
 
     Raises EngineUnavailable where nothing answers.
     """
 
-    def __init__(self, docker_host: str | None) -> None:
-        self._engine = EngineApi(resolve(docker_host, os.environ), os.environ)
+    def __init__(self, docker_host: str | Way | None) -> None:
+        engine = resolve(docker_host, os.environ) if docker_host is None or isinstance(docker_host, str) else docker_host
+        self._engine = EngineApi(engine, os.environ)
 
     def call(
         self,

@@ -25,6 +25,7 @@ from looma_cli.adapters.edge.container import (
 )
 from looma_cli.adapters.edge.engine_api import ContainerApi, demultiplexed
 from looma_cli.adapters.edge.recall import base_folder, recorded, unpacked
+from looma_cli.adapters.engine.way import Way
 from looma_cli.errors import CommandFailed, ImageUnavailable, InvalidValue, NotFound, Unreachable
 from looma_cli.model.layer import LABEL_INSTALLATION
 from looma_cli.model.route import ROUTE_MODES, EdgeRecord, EdgeSpecification, Route
@@ -43,7 +44,7 @@ class NginxEdge:
     """
 
     def __init__(
-        self, docker_host: str | None, installation: str, templates: Path, *, extra_labels: Mapping[str, str] | None = None
+        self, docker_host: str | Way | None, installation: str, templates: Path, *, extra_labels: Mapping[str, str] | None = None
     ) -> None:
         self._api = ContainerApi(docker_host)
         self._installation = tenant_name(installation)

@@ -16,11 +16,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from looma_cli.adapters.engine.endpoint import connect
+from looma_cli.adapters.engine.way import BUSY_HINT as BUSY_HINT
+from looma_cli.adapters.engine.way import START_HINT, Way, way_to
+from looma_cli.adapters.engine.way import unavailable as unavailable
 from looma_cli.errors import CommandFailed, EngineUnavailable, LoomaError, NotAllowed, NotFound
-
-START_HINT = "start it (systemctl start docker), or point DOCKER_HOST at one that runs; looma doctor says more"
-GROUP_HINT = "run: sudo usermod -aG docker $(id -un), then log in again"
-BUSY_HINT = "look whether the engine is overloaded or hangs: docker info"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +44,17 @@ class Answer:
 
 
 class EngineApi:
-    """Requests to one engine. Raises EngineUnavailable, NotFound (404), NotAllowed (409), CommandFailed (any other refusal);
-    ``details['status']`` is the HTTP status of a refusal."""
+    """Requests to one engine, at a URL or over a ``Way``. Raises EngineUnavailable, HostUnreachable, NotFound (404), NotAllowed
+    (409), CommandFailed (any other refusal); ``details['status']`` is the HTTP status of a refusal."""
 
-    def __init__(self, url: str, environment: Mapping[str, str], timeout_seconds: float = 60.0) -> None:
-        self.url = url
+    def __init__(self, engine: str | Way, environment: Mapping[str, str], timeout_seconds: float = 60.0) -> None:
+        self.way = way_to(engine)
         self._environment = environment
         self.timeout_seconds = timeout_seconds
+
+    @property
+    def url(self) -> str:
+        return self.way.engine_url
 
     def get(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
         return self.request("GET", path, query)
@@ -75,7 +78,7 @@ class EngineApi:
         try:
             return answer.json()
         except ValueError as error:
-            raise EngineUnavailable(f"what answers at {self.url} is not a container engine", START_HINT) from error
+            raise EngineUnavailable(f"what answers {self.way.place} is not a container engine", START_HINT) from error
 
     def exchange(
         self, method: str, path: str, query: Mapping[str, Any] | None = None, body: Any = None, *, extra_seconds: float = 0
@@ -85,7 +88,8 @@ class EngineApi:
             return Answer(response.status, response.read())
 
     def connect(self) -> http.client.HTTPConnection:
-        """A connection of its own, not opened yet."""
+        """A connection of its own, not opened yet; the way to the engine is."""
+        self.way.open()
         return connect(self.url, self._environment, timeout_seconds=self.timeout_seconds)
 
     @contextmanager
@@ -115,7 +119,7 @@ class EngineApi:
             connection.request(method, f"{path}?{urlencode(query)}" if query else path, **_encoded(body))
             yield connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
-            raise unavailable(self.url, error) from error
+            raise self.way.engine_failure(error) from error
         finally:
             connection.close()
 
@@ -132,14 +136,3 @@ def refusal(status: int, text: bytes) -> LoomaError:
     """What the engine's answer with an error status means."""
     kind = {404: NotFound, 409: NotAllowed}.get(status, CommandFailed)
     return kind(f"the engine refused: {Answer(status, text).message or status}", "looma doctor checks the engine", status=status)
-
-
-def unavailable(url: str, error: BaseException) -> EngineUnavailable:
-    """What a broken, refused or silent connection means for the operator."""
-    if isinstance(error, PermissionError):
-        return EngineUnavailable(f"this user may not use the container engine at {url}", GROUP_HINT)
-    if isinstance(error, TimeoutError):
-        return EngineUnavailable(f"the container engine at {url} does not answer in time", BUSY_HINT)
-    if isinstance(error, (FileNotFoundError, ConnectionRefusedError)):
-        return EngineUnavailable(f"no container engine answers at {url}", START_HINT)
-    return EngineUnavailable(f"the connection to the container engine at {url} broke: {error or type(error).__name__}", START_HINT)

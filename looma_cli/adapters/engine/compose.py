@@ -17,6 +17,7 @@ from pathlib import Path
 from looma_cli.adapters.children import Outcome
 from looma_cli.adapters.engine.child import Children
 from looma_cli.adapters.engine.endpoint import configuration_directory
+from looma_cli.adapters.engine.way import Direct, Way, way_to
 from looma_cli.errors import ComposeUnavailable
 from looma_cli.model.layer import RenderedLayer
 
@@ -35,15 +36,17 @@ PASSED_ON = (
     *("DOCKER_CONFIG", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY", "DOCKER_API_VERSION"),
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "ALL_PROXY"),
 )
+# How the engine at this machine's DOCKER_HOST is spoken to: a socket that is forwarded speaks no TLS.
+OF_TCP = ("DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY")
 # Calls to the engine at once. Unlimited ones make a small machine slower and, over ssh, exceed sshd's sessions.
 PARALLEL_LIMIT = 12
 
 
 class Compose:
-    """One compose project at a time, on the engine at ``url``."""
+    """One compose project at a time, on the engine at a URL or over a ``Way``."""
 
-    def __init__(self, url: str, environment: Mapping[str, str], children: Children, limit_seconds: float = 900.0) -> None:
-        self._url = url
+    def __init__(self, engine: str | Way, environment: Mapping[str, str], children: Children, limit_seconds: float = 900.0) -> None:
+        self._way = way_to(engine)
         self._given = environment
         self._children = children
         self._limit = limit_seconds
@@ -51,8 +54,14 @@ class Compose:
     @property
     def environment(self) -> dict[str, str]:
         """What every docker program is given: the same engine as the API client's, English messages, no surprises."""
-        kept = {name: self._given[name] for name in PASSED_ON if name in self._given}
-        return {"PATH": os.defpath, "HOME": "/", **kept, "DOCKER_HOST": self._url, "LC_ALL": "C.UTF-8"}
+        passed = PASSED_ON if isinstance(self._way, Direct) else [name for name in PASSED_ON if name not in OF_TCP]
+        kept = {name: self._given[name] for name in passed if name in self._given}
+        return {"PATH": os.defpath, "HOME": "/", **kept, "DOCKER_HOST": self._way.engine_url, "LC_ALL": "C.UTF-8"}
+
+    def connected(self) -> dict[str, str]:
+        """The environment, once the way to the engine is open. Raises HostUnreachable."""
+        self._way.open()
+        return self.environment
 
     @cached_property
     def program(self) -> str:
@@ -93,7 +102,7 @@ class Compose:
         options = ["--ansi", "never", "--progress", "plain", "--env-file", os.devnull, "--project-directory", "/"]
         return self._children.run(
             [self.program, *options, "-f", "-", "-p", layer.reference.project, *arguments],
-            environment={**self.environment, "COMPOSE_PARALLEL_LIMIT": str(PARALLEL_LIMIT), **layer.secrets},
+            environment={**self.connected(), "COMPOSE_PARALLEL_LIMIT": str(PARALLEL_LIMIT), **layer.secrets},
             text=layer.manifest,
             limit_seconds=self._limit,
         )

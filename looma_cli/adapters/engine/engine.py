@@ -18,6 +18,7 @@ from looma_cli.adapters.engine.endpoint import resolve
 from looma_cli.adapters.engine.program import ExecProgram
 from looma_cli.adapters.engine.programs import end_programs, open_program, run_program
 from looma_cli.adapters.engine.removal import Removal, in_parallel
+from looma_cli.adapters.engine.way import Way, way_to
 from looma_cli.errors import AlreadyExists, ComposeUnavailable, EngineUnavailable, InvalidValue, NotFound
 from looma_cli.model.host import EngineInformation
 from looma_cli.model.layer import (
@@ -39,23 +40,23 @@ LOG_LINES = 5
 class ComposeEngine:
     """Implements ``Engine`` with docker compose v2 and an engine of API 1.41 or newer.
 
-    ``docker_host`` is the engine's URL (None: where the docker command itself looks), ``installation`` the label's value by which
-    looma knows its own; ``on_child`` is told the pid of each outside program, and None when it has ended.
+    ``docker_host`` is the engine's URL (None: where the docker command itself looks) or the way to it, ``installation`` the label's value
+    by which looma knows its own; ``on_child`` is told the pid of each outside program, and None when it has ended.
     """
 
     def __init__(
         self,
-        docker_host: str | None,
+        docker_host: str | Way | None,
         installation: str,
         on_child: Callable[[int | None], None] | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         environment = os.environ if environment is None else environment
-        self.url = resolve(docker_host, environment)
+        self._way = way_to(resolve(docker_host, environment) if docker_host is None or isinstance(docker_host, str) else docker_host)
         self.installation = installation
-        self.api = EngineApi(self.url, environment)
+        self.api = EngineApi(self._way, environment)
         self._children = Children(on_child)
-        self._compose = Compose(self.url, environment, self._children)
+        self._compose = Compose(self._way, environment, self._children)
         self._information: EngineInformation | None = None
 
     # what the engine is and has
@@ -80,7 +81,7 @@ class ComposeEngine:
             report(f"pulling {reference}")
             outcome = self._children.run(
                 [self._docker(), "pull", "--quiet", "--", reference],
-                environment=self._compose.environment,
+                environment=self._compose.connected(),
                 limit_seconds=PULL_LIMIT_SECONDS,
             )
             if outcome.code:
@@ -103,9 +104,11 @@ class ComposeEngine:
 
     def _bring_up(self, layer: RenderedLayer, *arguments: str) -> None:
         self._make_way(layer.reference)
+        opened = self._way.open()
         outcome = self._compose.run(layer, *arguments)
         if outcome.code:
-            raise self._failed_dependency(layer.reference, outcome.errors) or failures.explain(outcome.errors, layer, self.url)
+            self._way.check(opened)
+            raise self._failed_dependency(layer.reference, outcome.errors) or failures.explain(outcome.errors, layer, self._way.place)
 
     def _make_way(self, reference: LayerReference) -> None:
         mark = {objects.COMPOSE_PROJECT: reference.project}
@@ -292,7 +295,7 @@ class ComposeEngine:
 
     def attach(self, workload: Workload, command: Sequence[str], *, interactive: bool, terminal: bool) -> int:
         options = ["--interactive"] * interactive + ["--tty"] * terminal
-        return foreground([self._docker(), "exec", *options, workload.id, *command], self._compose.environment)
+        return foreground([self._docker(), "exec", *options, workload.id, *command], self._compose.connected())
 
 
 def _information(info: Mapping[str, Any], version: Mapping[str, Any], compose: str) -> EngineInformation:

@@ -41,8 +41,9 @@ def last_line(errors: str) -> str:
     return meaningful[-1] if meaningful else "no reason was given"
 
 
-def explain(errors: str, layer: RenderedLayer, url: str) -> LoomaError:
-    """The error for what compose wrote to stderr: PortTaken, SubnetTaken, ImageUnavailable, EngineUnavailable or CommandFailed."""
+def explain(errors: str, layer: RenderedLayer, place: str) -> LoomaError:
+    """The error for what compose wrote to stderr: PortTaken, SubnetTaken, ImageUnavailable, EngineUnavailable or CommandFailed.
+    ``place`` is the engine's (see Way)."""
     line = last_line(errors)
     if PORT_WORDS.search(errors):
         return _port_taken(errors, line)
@@ -52,7 +53,7 @@ def explain(errors: str, layer: RenderedLayer, url: str) -> LoomaError:
         if found := pattern.search(errors):
             return image_unavailable(found["image"], "it is not on this host")
     if ENGINE_WORDS.search(errors):
-        return EngineUnavailable(f"no container engine answers at {url}", "start it (systemctl start docker); looma doctor says more")
+        return EngineUnavailable(f"no container engine answers {place}", "start it (systemctl start docker); looma doctor says more")
     return CommandFailed(f"compose failed for {layer.reference.project}: {line}", "looma doctor checks the engine; --debug shows all")
 
 

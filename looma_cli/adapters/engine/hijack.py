@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from looma_cli.adapters.engine.api import EngineApi, refusal, unavailable
+from looma_cli.adapters.engine.api import EngineApi, refusal
+from looma_cli.adapters.engine.way import Way
 
 _UPGRADE = {"Content-Type": "application/json", "Connection": "Upgrade", "Upgrade": "tcp"}
 _NOT_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -23,10 +24,10 @@ _NOT_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 class Hijacked:
     """``received`` is what came along with the engine's answer."""
 
-    def __init__(self, connection: socket.socket, received: bytes, url: str) -> None:
+    def __init__(self, connection: socket.socket, received: bytes, way: Way) -> None:
         self._connection = connection
         self.received = received
-        self._url = url
+        self._way = way
 
     def wait(self, *, writing: bool = False) -> tuple[bool, bool]:
         """Until something can be read, or with ``writing`` be written: (readable, writable)."""
@@ -41,7 +42,7 @@ class Hijacked:
             except _NOT_YET:
                 self.wait()
             except OSError as error:
-                raise unavailable(self._url, error) from error
+                raise self._way.engine_failure(error) from error
 
     def send(self, view: memoryview) -> int:
         """How many bytes went out at once. Raises BrokenPipeError or ConnectionResetError when nobody takes them."""
@@ -52,7 +53,7 @@ class Hijacked:
         except (BrokenPipeError, ConnectionResetError):
             raise
         except OSError as error:
-            raise unavailable(self._url, error) from error
+            raise self._way.engine_failure(error) from error
 
     def close_input(self) -> None:
         """The other side sees the end of its input; its output still arrives."""
@@ -71,7 +72,7 @@ def hijack(api: EngineApi, path: str, body: Mapping[str, Any] | None = None) -> 
     """
     connection = api.connect()
     try:
-        with _as_unavailable(api.url):
+        with _as_unavailable(api.way):
             connection.connect()
             channel = connection.sock
             channel.settimeout(api.timeout_seconds)
@@ -81,14 +82,14 @@ def hijack(api: EngineApi, path: str, body: Mapping[str, Any] | None = None) -> 
                 raise refusal(response.status, response.read())
             channel.setblocking(False)
             received = response.fp.peek() or b""
-        yield Hijacked(channel, received, api.url)
+        yield Hijacked(channel, received, api.way)
     finally:
         connection.close()
 
 
 @contextmanager
-def _as_unavailable(url: str) -> Iterator[None]:
+def _as_unavailable(way: Way) -> Iterator[None]:
     try:
         yield
     except (OSError, http.client.HTTPException) as error:
-        raise unavailable(url, error) from error
+        raise way.engine_failure(error) from error

@@ -16,13 +16,15 @@ from looma_cli.adapters.health.web import ask_http
 from looma_cli.model.health import ProbeResult, ProbeTarget
 
 CLOSED_AT_ONCE_SECONDS = 0.1
+FAR_AT_ONCE_SECONDS = 1.0  # over a connection to another host, whose answer takes a round trip or two
 AT_ONCE = 512  # connections: half of the file descriptors that a process usually gets
 
 
 async def _ask_tcp(talk: Conversation) -> str:
     """To be let in, and not shown out at once: the engine's port proxy accepts for a server that is not there, then closes."""
     try:
-        if await asyncio.wait_for(talk.reader.read(1), CLOSED_AT_ONCE_SECONDS) == b"":
+        at_once = FAR_AT_ONCE_SECONDS if talk.target.forwarded else CLOSED_AT_ONCE_SECONDS
+        if await asyncio.wait_for(talk.reader.read(1), at_once) == b"":
             raise NotHealthy("accepts connections and closes them at once")
     except TimeoutError:  # it waits for us to speak
         return ""
@@ -74,23 +76,35 @@ async def _result(target: ProbeTarget, timeout_seconds: float) -> ProbeResult:
         return ProbeResult(target.component, False, None, f"no complete answer within {timeout_seconds:g} s")
     except asyncio.IncompleteReadError as error:
         got = f" after {one_line(error.partial)!r}" if error.partial else ""
-        return ProbeResult(target.component, False, None, f"closed in the middle of its answer{got}")
+        return ProbeResult(target.component, False, None, f"closed in the middle of its answer{got}" if got else _closed(target))
     except OSError as error:
-        return ProbeResult(target.component, False, None, _reason(error))
+        return ProbeResult(target.component, False, None, _closed(target) if target.forwarded else _reason(error))
     except (asyncio.LimitOverrunError, ValueError, LookupError) as error:
         return ProbeResult(target.component, False, None, f"not a {target.probe.kind} answer: {one_line(str(error))}")
+
+
+def _closed(target: ProbeTarget) -> str:
+    """A forwarded connection is taken here, and closed when nobody takes it there."""
+    return "nothing answers at that port of the host" if target.forwarded else "closed in the middle of its answer"
 
 
 async def _ask(target: ProbeTarget) -> str:
     ask = KINDS.get(target.probe.kind)
     if ask is None:
         raise NotHealthy(f"no probe of kind {target.probe.kind!r}")
-    reader, writer = await asyncio.open_connection(target.address, target.port)
+    reader, writer = await _connect(target)
     try:
         return await ask(Conversation(target, reader, writer))
     finally:
         with suppress(OSError):
             writer.close()
+
+
+async def _connect(target: ProbeTarget) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """An address that is a path is a unix socket's, which leads to the port on another host."""
+    if target.forwarded:
+        return await asyncio.open_unix_connection(target.address)
+    return await asyncio.open_connection(target.address, target.port)
 
 
 def _reason(error: OSError) -> str:

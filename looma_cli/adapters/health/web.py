@@ -27,7 +27,7 @@ async def ask_http(talk: Conversation) -> str:
 
 
 def _request(talk: Conversation) -> bytes:
-    address = talk.target.address
+    address = "127.0.0.1" if talk.target.forwarded else talk.target.address
     host = f"[{address}]" if ":" in address else address
     lines = (
         f"GET {talk.target.probe.path} HTTP/1.1",

@@ -15,12 +15,17 @@ class HostAccess(Protocol):
 
     def listeners(self) -> list[Listener]: ...
     def reachable(self, address: str, port: int) -> tuple[str, int]:
-        """Where to connect from here to reach that loopback address and port of the host."""
+        """Where to connect from here to reach that loopback address and port of the host: address and port, or for another host the path
+        of a unix socket and the port."""
+        ...
+
+    def reach_all(self, pairs: Sequence[tuple[str, int]]) -> dict[tuple[str, int], tuple[str, int]]:
+        """The same for many (address, port) at once, which another host is asked for in one go."""
         ...
 
     def free_disk_bytes(self, path: str) -> int: ...
     def describe(self) -> dict[str, Any]:
-        """cpus, memory_bytes, disk_bytes, memory_available_bytes, kernel, time."""
+        """cpus, memory_bytes, disk_bytes, memory_available_bytes, kernel, hostname, time."""
         ...
 
 
