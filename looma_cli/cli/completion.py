@@ -23,6 +23,12 @@ def tenants(incomplete: str) -> list[str]:
     return _column("SELECT name FROM tenants WHERE platform = 0 AND name LIKE ? ESCAPE '\\' ORDER BY name LIMIT 200", incomplete)
 
 
+def hosts(incomplete: str) -> list[str]:
+    """Names of hosts, straight from looma.db, and ``local``, which needs no record."""
+    added = _column("SELECT name FROM hosts WHERE name LIKE ? ESCAPE '\\' ORDER BY name LIMIT 200", incomplete)
+    return sorted({*added, *of(("local",))(incomplete)})
+
+
 def operations(incomplete: str) -> list[str]:
     """Ids of the latest operations, straight from looma.db."""
     return _column("SELECT id FROM operations WHERE id LIKE ? ESCAPE '\\' ORDER BY started_at DESC LIMIT 50", incomplete)

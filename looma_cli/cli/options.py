@@ -43,7 +43,15 @@ EditionOption = Annotated[
 ]
 TenantOption = Annotated[str | None, typer.Option("--tenant", help="Only this tenant.", **TENANT)]
 Host = Annotated[
-    str | None, typer.Option("--host", metavar="HOST", help="Host, by name.", callback=checked(validation.host_name), show_default=False)
+    str | None,
+    typer.Option(
+        "--host",
+        metavar="HOST",
+        help="Host, by name.",
+        callback=checked(validation.host_name),
+        autocompletion=completion.hosts,
+        show_default=False,
+    ),
 ]
 Profile = Annotated[
     str | None,

@@ -25,6 +25,7 @@ NOUNS = {
     "HealthReport": "health.page",
     "AuditReport": "audit.page",
     "RebuildReport": "rebuild.page",
+    "HostPage": "hosts.page",
     "Edition": "editions.page",
     "EditionComparison": "editions.comparison",
 }
@@ -33,6 +34,7 @@ LISTS = {
     "backups": "backups.table",
     "results": "tenants.results",
     "operations": "operations.table",
+    "hosts": "hosts.table",
     "ports": "resources.ports",
     "conflicts": "resources.conflicts",
     "networks": "resources.networks",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from looma_cli.errors import InvalidValue, LoomaError
-from looma_cli.model import validation
+from looma_cli.model import host_options, validation
 from looma_cli.model.requests import CreateRequest
 
 LARGEST_PEM_BYTES = 1 << 20
@@ -131,6 +131,8 @@ def _request(row: Mapping[str, Any], defaults: Mapping[str, Any], folder: Path) 
             continue
         if name == "set":
             values["settings"] = {**values.get("settings", {}), **_settings(value)}
+        elif name == "on":
+            values["on"] = _labels(value)
         elif name in _FILES:
             label = "CERTIFICATE" if name == "tls_cert" else "PRIVATE KEY"
             values[_FILES[name]] = pem(str(folder / _string(key, value)), label)
@@ -138,11 +140,27 @@ def _request(row: Mapping[str, Any], defaults: Mapping[str, Any], folder: Path) 
             field, check = _FIELDS[name]
             values[field] = check(_string(key, value))
         else:
-            raise InvalidValue(f"there is no field {validation.shown(key)}", f"the fields are {', '.join([*_FIELDS, 'set', *_FILES])}")
+            known = ", ".join([*_FIELDS, "on", "set", *_FILES])
+            raise InvalidValue(f"there is no field {validation.shown(key)}", f"the fields are {known}")
     for needed in ("name", "edition"):
         if needed not in values:
             raise InvalidValue(f"there is no {needed}", "every line needs a name and an edition")
-    return CreateRequest(**values)
+    return CreateRequest(**values | _where(row))
+
+
+def _where(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A line's own word on its host counts more than the command line's: what that says otherwise is taken back."""
+    host, on = (row.get(name) is not None for name in ("host", "on"))
+    if host and on:
+        raise InvalidValue("'host' and 'on' exclude one another", "name the host, or the labels that it must have")
+    return {"on": {}, "place": None} if host else {"host": None} if on else {}
+
+
+def _labels(value: Any) -> dict[str, str]:
+    """A mapping, or text as on the command line."""
+    if isinstance(value, dict):
+        return host_options.merged([host_options.labels(f"{key}={_string(key, text)}") for key, text in value.items()])
+    return host_options.labels(_string("on", value))
 
 
 def _settings(value: Any) -> dict[str, str]:

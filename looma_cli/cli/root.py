@@ -42,6 +42,7 @@ ENTRIES = (
     Entry("edition", "Look at, compare and choose editions; move tenants from one to another.", CATALOGUE),
     Entry("fleet", "Bring a release to all tenants of an edition; see who runs which.", CATALOGUE),
     Entry("image", "List, build and carry the images that stacks need.", CATALOGUE),
+    Entry("host", "Add, look at, close and empty the hosts that tenants run on.", RESOURCES),
     Entry("port", "Show which ports are allocated, to whom.", RESOURCES),
     Entry("network", "Show which subnets are allocated, to whom.", RESOURCES),
     Entry("core", "Run LoomaCRM's own platform stack.", UPKEEP),

@@ -18,7 +18,8 @@ UNSET = Unset.UNSET
 
 @dataclass(frozen=True, slots=True)
 class CreateRequest:
-    """``release`` None means the newest, ``host`` None the only or default one. Certificate and key are PEM text."""
+    """``release`` None means the newest, ``host`` None the only one, or one that is chosen: among those with the labels ``on``, by the
+    policy ``place`` (spread, pack, or None for that of the settings). Certificate and key are PEM text."""
 
     name: str
     edition: str
@@ -32,6 +33,8 @@ class CreateRequest:
     tls_certificate: str | None = None
     tls_key: str | None = field(default=None, repr=False)
     start: bool = True
+    on: Mapping[str, str] = field(default_factory=dict)
+    place: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from looma_cli.errors import ImageUnavailable, InvalidValue, NotFound
 from looma_cli.model.codec import encode
 from looma_cli.model.edition import PROFILES, Component, Edition
+from looma_cli.model.host import Reservation
 from looma_cli.model.operation import Plan, PlannedStep
 from looma_cli.model.requests import CreateRequest
 from looma_cli.model.tenant import LOOPBACK, Allocation, Certificate, LayerReference, Subnet, Tenant
@@ -65,6 +66,7 @@ def plan_create(
     edge_image: str,
     support_images: Sequence[str] = (),
     certificate: Certificate | None = None,
+    reservation: Reservation | None = None,
 ) -> Plan:
     """Reserve, render, start both layers, prove them, route. The pivot is last, so that an interrupted create can be rolled back."""
     components = components_of(edition, request.profile)
@@ -77,7 +79,7 @@ def plan_create(
     cidrs = choose_subnets(2, [*held.subnets, *seen.networks], limits.subnet_pool)
     tenant = _tenant(request, edition, seen, public_port, images, certificate)
     references = [*image_references(tenant, components, edition, registry), *support_images]
-    steps = [_reserve(tenant, components, chosen, cidrs)]
+    steps = [_reserve(tenant, components, chosen, cidrs, reservation)]
     if request.start:
         steps += reserve_edge(tenant.name, seen.host.name, held, taken | {("tcp", public_port)}, limits)
     steps.append(RenderStack(tenant.name, [["data", 1], ["app", 1]], True, seen.start_interval).planned("new tenant"))
@@ -148,14 +150,17 @@ def _tenant(
     )
 
 
-def _reserve(tenant: Tenant, components: Sequence[Component], chosen: Sequence[Chosen], cidrs: Sequence[str]) -> PlannedStep:
+def _reserve(
+    tenant: Tenant, components: Sequence[Component], chosen: Sequence[Chosen], cidrs: Sequence[str], held: Reservation | None
+) -> PlannedStep:
     rows = [*allocations_of(tenant, chosen), public_allocation(tenant)]
     subnets = [
         Subnet(tenant.host, cidr, tenant.name, layer, 1, LayerReference(tenant.name, layer, 1).project)
         for layer, cidr in zip(("data", "app"), cidrs, strict=True)
     ]
     secrets = sorted({secret for component in components for secret in component.secrets})
-    return ReserveTenant(encode(tenant), encode(rows), encode(subnets), secrets).planned("ports and subnets are free")
+    size = (held.memory_bytes, held.disk_bytes, held.sequence) if held else ()
+    return ReserveTenant(encode(tenant), encode(rows), encode(subnets), secrets, *size).planned("ports and subnets are free")
 
 
 def allocations_of(tenant: Tenant, chosen: Sequence[Chosen]) -> list[Allocation]:

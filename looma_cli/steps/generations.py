@@ -7,10 +7,12 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+from looma_cli.model.host import Reservation
 from looma_cli.model.protocols import State
 from looma_cli.model.tenant import Allocation, KeptLayer, LayerReference, Subnet
 from looma_cli.model.world import World
 from looma_cli.steps.base import Progress, StateStep, WorldStep, counted
+from looma_cli.steps.tenants import resize
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class ChangeGeneration(StateStep):
     def _set(self, world: World, state: State, data: int, app: int, fields: Mapping[str, Any]) -> None:
         tenant = replace(state.tenant(self.tenant), data_generation=data, app_generation=app, updated_at=world.clock.now(), **fields)
         state.save_tenant(tenant)
+        resize(world, state, self.tenant, fields)
 
 
 @dataclass(frozen=True)
@@ -208,4 +211,44 @@ class WriteOverride(WorldStep):
 
     def undo(self, world: World, progress: Progress) -> str:
         world.files.remove(self.tenant, "override.yaml")
+        return ""
+
+
+@dataclass(frozen=True)
+class ReservePlace(StateStep):
+    """Memory and disk of a host for a tenant that comes to it. ``sequence`` 0 is whichever comes next on that host."""
+
+    name = "reserve-place"
+    tenant: str
+    host: str
+    memory_bytes: int
+    disk_bytes: int
+    sequence: int = 0
+
+    def title(self) -> str:
+        return f"Reserve memory and disk on {self.host}"
+
+    def do(self, world: World, state: State) -> str:
+        state.release_reservation(self.tenant, self.host)
+        state.reserve(Reservation(self.host, self.sequence, self.tenant, self.memory_bytes, self.disk_bytes))
+        return ""
+
+    def undo(self, world: World, state: State) -> str:
+        state.release_reservation(self.tenant, self.host)
+        return ""
+
+
+@dataclass(frozen=True)
+class ReleasePlace(StateStep):
+    """What the tenant had reserved on a host that it has left: what is kept there stands still."""
+
+    name = "release-place"
+    tenant: str
+    host: str
+
+    def title(self) -> str:
+        return f"Release memory and disk on {self.host}"
+
+    def do(self, world: World, state: State) -> str:
+        state.release_reservation(self.tenant, self.host)
         return ""

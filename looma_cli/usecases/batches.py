@@ -11,12 +11,13 @@ from looma_cli.model.reporting import SilentReporter
 from looma_cli.model.requests import CreateRequest
 from looma_cli.model.tenant import Tenant
 from looma_cli.usecases.context import Context, Look, first_look
+from looma_cli.usecases.placing import Placer
 
 HERE_FIRST = 2  # tenants that are created before workers are forked: they make the state and its key, and what workers then share
 WORTH_IT = 12  # rows from which on forking pays
 
 Row = tuple[int, CreateRequest | LoomaError]
-Create = Callable[[Context, CreateRequest, Look], Tenant]
+Create = Callable[[Context, CreateRequest, Look, Placer], Tenant]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +31,15 @@ class BatchResult:
 
 
 class Batch:
-    """``create`` creates one tenant. What is not started binds no port, so hosts are looked at once for all of those."""
+    """``create`` creates one tenant. What is not started binds no port, so hosts are looked at once for all of those.
+    Each process keeps totals of its own of what is left on hosts, and reads again what others placed where it places."""
 
     def __init__(self, context: Context, create: Create, rows: Iterable[Row]) -> None:
         self._context = context
         self._create = create
         self._rows = list(rows)
         self._look = first_look()
+        self._placer = Placer(context)
 
     def run(self, *, start: bool) -> Iterator[BatchResult]:
         """Results in the order of the rows; a bad row is reported and the next one tried.
@@ -59,7 +62,7 @@ class Batch:
         if isinstance(row, LoomaError):
             return BatchResult(line, "", None, row)
         try:
-            return BatchResult(line, row.name, self._create(context, row, self._look), None)
+            return BatchResult(line, row.name, self._create(context, row, self._look, self._placer), None)
         except Cancelled:
             raise
         except LoomaError as error:

@@ -4,31 +4,20 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Protocol
 
 from looma_cli.errors import LoomaError
+from looma_cli.model.check import FAILED, OK, WARNING, Check
 from looma_cli.plan.subnets import choose_subnets
 from looma_cli.usecases.context import LOCAL, Context, held_on
 from looma_cli.usecases.schedules import ScheduleUseCases
 
-OK, WARNING, FAILED = "ok", "warning", "failed"
 GIB = 1 << 30
 DISK_LOW_BYTES = 5 * GIB
 MEMORY_LOW_BYTES = 2 * GIB
 OLDEST_RESTIC = (0, 14)  # of Debian 12; the first one that copies what cuts streams into pieces alike, and compresses
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One finding: ``status`` is ok, warning or failed; ``hint`` mends it."""
-
-    name: str
-    status: str
-    detail: str
-    hint: str = ""
 
 
 class BackupChecks(Protocol):

@@ -21,7 +21,8 @@ from looma_cli.plan.update import changed_fields, plan_update, plan_update_and_s
 from looma_cli.usecases.backups import data_up, left_layers, new_backup_id
 from looma_cli.usecases.batches import Batch, BatchResult, Row
 from looma_cli.usecases.changing import Decide, change
-from looma_cli.usecases.context import LOCAL, Context, Look, held_on, observe_host
+from looma_cli.usecases.context import Context, Look, held_on, observe_host
+from looma_cli.usecases.placing import Placer, Reserve
 from looma_cli.usecases.replanning import replanning
 from looma_cli.usecases.requested import (
     differences,
@@ -50,11 +51,19 @@ class TenantUseCases:
 
     # creating
     def create(
-        self, request: CreateRequest, *, platform: bool = False, dry_run: bool = False, wait_seconds: float = 0, look: Look = observe_host
+        self,
+        request: CreateRequest,
+        *,
+        platform: bool = False,
+        dry_run: bool = False,
+        wait_seconds: float = 0,
+        look: Look = observe_host,
+        placer: Placer | None = None,
     ) -> Tenant | Plan:
         """Allocate, render, start, prove, route. Made again with the same arguments it does what is missing.
 
-        Raises NotFound, Conflict (AlreadyExists with other arguments), NoFreePorts, NoFreeSubnet, ImageUnavailable, OperationFailed.
+        Raises NotFound, Conflict (AlreadyExists with other arguments), NoRoom, NoFreePorts, NoFreeSubnet, ImageUnavailable,
+        OperationFailed.
         """
         edition = self._world.catalog.edition(request.edition)
         resolve_release(edition, request.release)
@@ -65,26 +74,36 @@ class TenantUseCases:
         if existing is not None:
             return self._create_again(existing, request, dry_run, wait_seconds)
         certificate = seal_certificate(self._context, request.tls_certificate, request.tls_key, dry_run=dry_run)
-        host = request.host or LOCAL
 
-        def attempt(refused: Refused) -> Plan | None:
-            seen = look(self._context, host, engine=request.start)
-            if request.start:
-                refuse_deployed(self._world.engine(host), request.name)
+        def create_on(host: str, reserve: Reserve) -> Plan | None:
+            def attempt(refused: Refused) -> Plan | None:
+                seen = look(self._context, host, engine=request.start)
+                if request.start:
+                    self._refuse_lost(host, request.name)
 
-            def decide(state: State) -> Plan | None:
-                if state.has_tenant(request.name):
-                    return None  # another process was faster, while this one looked or waited
-                return plan_create(
-                    request, edition, seen, held_on(state, host), self._context.limits, certificate=certificate, **self._images()
-                )
+                def decide(state: State) -> Plan | None:
+                    if state.has_tenant(request.name):
+                        return None  # another process was faster, while this one looked or waited
+                    images = {**self._images(), "certificate": certificate, "reservation": reserve(state)}
+                    return plan_create(request, edition, seen, held_on(state, host), self._context.limits, **images)
 
-            return change(self._context, request.name, "tenant.create", host, decide, dry_run=dry_run, wait_seconds=wait_seconds)
+                return change(self._context, request.name, "tenant.create", host, decide, dry_run=dry_run, wait_seconds=wait_seconds)
 
-        plan = replanning(self._context, host, attempt)
+            return replanning(self._context, host, attempt)
+
+        plan = (placer or Placer(self._context)).create(request, edition, create_on, platform=platform)
         if plan is None:
             return self._create_again(self.show(request.name), request, dry_run, wait_seconds)
         return plan if dry_run else self.show(request.name)
+
+    def _refuse_lost(self, host: str, name: str) -> None:
+        """A stack that the state knows is being created by somebody at this moment: `change` says by whom."""
+        try:
+            refuse_deployed(self._world.engine(host), name)
+        except AlreadyExists:
+            with self._world.store.read() as state:
+                if not state.has_tenant(name):
+                    raise
 
     def create_many(self, rows: Iterable[Row], *, start: bool = True) -> Iterator[BatchResult]:
         """Create each; a bad line is reported and the next one tried. See Batch."""
@@ -118,7 +137,7 @@ class TenantUseCases:
         if kind == "platform":
             raise InvalidValue(f"{name} is the provider's own platform, no edition for tenants", "looma core up starts it")
 
-    def _images(self) -> dict[str, object]:
+    def _images(self) -> dict[str, Any]:
         images = self._context.images
         return {
             "images": images,
@@ -266,5 +285,5 @@ class TenantUseCases:
         return plan
 
 
-def _create(context: Context, request: CreateRequest, look: Look) -> Tenant:
-    return TenantUseCases(context).create(request, look=look)  # type: ignore[return-value]  (without dry_run it is a tenant)
+def _create(context: Context, request: CreateRequest, look: Look, placer: Placer) -> Tenant:
+    return TenantUseCases(context).create(request, look=look, placer=placer)  # type: ignore[return-value]  (without dry_run it is a tenant)

@@ -23,6 +23,7 @@ RESERVED = select(
     func.sum(RESERVATIONS.c.disk_bytes),
     func.max(RESERVATIONS.c.sequence),
 ).group_by(RESERVATIONS.c.host)
+HIGHEST = select(func.max(RESERVATIONS.c.sequence)).where(RESERVATIONS.c.host == bindparam("host"))
 RESERVED_ON = RESERVED.where(RESERVATIONS.c.host == bindparam("host"))
 UNRESERVED = (
     select(TENANTS.c.host, TENANTS.c.edition, TENANTS.c.profile, func.count())
@@ -43,32 +44,36 @@ PORTS_OF_HOSTS: Select[Any] = select(ALLOCATIONS.c.host, _within("ports"), _with
 
 
 class HostSection(Section):
-    def hosts(self) -> list[Host]:
-        """By name, each with the number of its tenants."""
-        tenants = {row[0]: row[1] for row in self._rows(TENANTS_OF_HOSTS, {})}
+    def hosts(self, *, counted: bool = True) -> list[Host]:
+        """By name, each with the number of its tenants; without ``counted`` that is 0, and all tenants need not be read."""
+        tenants = {row[0]: row[1] for row in self._rows(TENANTS_OF_HOSTS, {})} if counted else {}
         return [rows.host(row, tenants.get(row[0], 0)) for row in self._find(rows.HOST_COLUMNS, (HOSTS.c.name,))]
 
-    def host(self, name: str) -> Host:
+    def host(self, name: str, *, counted: bool = True) -> Host:
         for row in self._find(rows.HOST_COLUMNS, name=name):
-            return rows.host(row, self._rows(TENANTS_OF_HOST, {"host": name})[0][0])
+            return rows.host(row, self.tenants_on(name) if counted else 0)
         raise no_host(name)
+
+    def tenants_on(self, host: str) -> int:
+        """How many, the provider's own stacks among them."""
+        return self._rows(TENANTS_OF_HOST, {"host": host})[0][0]
 
     def add_host(self, host: Host) -> None:
         """Raises AlreadyExists naming the host with the same name, URL or engine."""
-        self._saved(host, lambda: self._add(HOSTS, [rows.host_row(host)]))
+        self._host_saved(host, lambda: self._add(HOSTS, [rows.host_row(host)]))
 
     def save_host(self, host: Host) -> None:
         """Adds or replaces it; ``tenants`` is counted, not saved. Raises AlreadyExists for the URL or engine of another."""
-        self._saved(host, lambda: self._put(HOSTS, ("name",), [rows.host_row(host)]))
+        self._host_saved(host, lambda: self._put(HOSTS, ("name",), [rows.host_row(host)]))
 
-    def _saved(self, host: Host, save: Any) -> None:
+    def _host_saved(self, host: Host, save: Any) -> None:
         try:
             with self._statement():
                 save()
         except IntegrityError as error:
-            raise self._known(host, violated(error)) from error
+            raise self._host_known(host, violated(error)) from error
 
-    def _known(self, host: Host, constraint: str) -> Conflict:
+    def _host_known(self, host: Host, constraint: str) -> Conflict:
         if constraint == "hosts.name":
             return AlreadyExists(f"host {host.name} exists", f"looma host show {host.name}; choose another name", host=host.name)
         by_url = constraint == "hosts.url"
@@ -96,7 +101,7 @@ class HostSection(Section):
 
     def reserve(self, reservation: Reservation) -> None:
         """Raises Overtaken when the sequence is taken, AlreadyExists when the tenant has a reservation there, NotFound without a tenant."""
-        sequence = reservation.sequence or self.reserved_on(reservation.host).sequence + 1
+        sequence = reservation.sequence or (self._rows(HIGHEST, {"host": reservation.host})[0][0] or 0) + 1
         row = {name: getattr(reservation, name) for name in ("host", "tenant", "memory_bytes", "disk_bytes")} | {"sequence": sequence}
         try:
             with self._statement():

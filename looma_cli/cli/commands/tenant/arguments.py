@@ -6,7 +6,9 @@ import typer
 
 from looma_cli.cli import options
 from looma_cli.cli.reading import POLICIES
-from looma_cli.model import validation
+from looma_cli.model import host_options, validation
+
+PLACES = ("spread", "pack")
 
 _TENANT = {**options.TENANT, "autocompletion": None}  # the name is a new one
 Name = Annotated[str | None, typer.Argument(help="Name of the new tenant. Not with --from.", **_TENANT)]
@@ -45,6 +47,23 @@ Settings = Annotated[
 ]
 Certificate = Annotated[str | None, typer.Option("--tls-cert", metavar="FILE", help="The hostname's certificate, PEM.")]
 Key = Annotated[str | None, typer.Option("--tls-key", metavar="FILE", help="Its private key, PEM.")]
+On = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--on",
+        metavar="KEY=VALUE",
+        help="Only on hosts with this label; repeatable. Not with --host.",
+        callback=options.checked(host_options.labels),
+    ),
+]
+Place = Annotated[
+    str | None,
+    typer.Option(
+        "--place",
+        help="Without --host: where there is most room (spread), or where it is just enough (pack).",
+        **options.one_of("--place", PLACES),
+    ),
+]
 NoStart = Annotated[bool, typer.Option("--no-start", help="Allocate and render only; needs no engine.")]
 From = Annotated[
     str | None,

@@ -12,6 +12,8 @@ from looma_cli.cli.commands.tenant.arguments import (
     Key,
     Name,
     NoStart,
+    On,
+    Place,
     Ports,
     Release,
     Settings,
@@ -21,8 +23,9 @@ from looma_cli.cli.documents import document
 from looma_cli.cli.failures import envelope, explain
 from looma_cli.cli.present import Listing, Page
 from looma_cli.cli.reading import batch, pem
-from looma_cli.cli.session import Session
+from looma_cli.cli.session import Session, only_one
 from looma_cli.errors import Cancelled, LoomaError, UsageError
+from looma_cli.model import host_options
 from looma_cli.model.requests import CreateRequest
 
 
@@ -32,6 +35,7 @@ from looma_cli.model.requests import CreateRequest
     example="""
 looma tenant create acme --edition basic
 looma tenant create acme -e pro --hostname crm.acme.example
+looma tenant create acme -e pro --on zone=a --place pack
 looma tenant create --from customers.yaml --no-start -o json""",
 )
 def create(
@@ -40,6 +44,8 @@ def create(
     edition: options.EditionOption = None,
     release: Release = None,
     host: options.Host = None,
+    on: On = None,
+    place: Place = None,
     profile: options.Profile = None,
     hostname: Hostname = None,
     display_name: DisplayName = None,
@@ -53,10 +59,14 @@ def create(
 ) -> Any:
     """Create a tenant: allocate, render, start, wait for health, route, and report the URL.
 
-    Made again with the same arguments it does what is missing. What fails is put back.
+    Of several hosts the one with the most room is taken, unless --host, --on or --place says otherwise. Made again with the same
+    arguments it does what is missing. What fails is put back.
     """
     session.flags["images"] = images
-    given = {"edition": edition, "release": release, "host": host, "profile": profile, "hostname": hostname, "display_name": display_name}
+    only_one("--host and --on", host, on)
+    only_one("--host and --place", host, place)
+    given = {"on": host_options.merged(on) if on else None, "place": place}  # type: ignore[arg-type]  (checked: read already)
+    given |= {"edition": edition, "release": release, "host": host, "profile": profile, "hostname": hostname, "display_name": display_name}
     given |= {"ports": ports, "tls_certificate": pem(tls_certificate, "CERTIFICATE"), "tls_key": pem(tls_key, "PRIVATE KEY")}
     values = {key: value for key, value in given.items() if value is not None}
     values |= {"settings": dict(settings or ()), "start": not no_start}

@@ -1,0 +1,142 @@
+"""Which host a tenant gets. Pure: what is known of each host goes in, one host or what is missing where comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from zlib import crc32
+
+from looma_cli.errors import NoRoom
+from looma_cli.model.placing import PACK, SPREAD, Footprint, Room
+from looma_cli.plan.capacity import NAMES, Free, free
+from looma_cli.plan.observation import Limits
+
+SHOWN = 5  # hosts whose lack is told, of those that have too little
+GIB, MIB = 1 << 30, 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A tenant looking for a host. ``labels`` are those that the host must have; ``start`` rules out hosts that were never looked at;
+    ``left_out`` are hosts that were tried, each with why it would not do."""
+
+    name: str
+    what: str  # edition and profile, for people
+    footprint: Footprint
+    labels: Mapping[str, str] = field(default_factory=dict)
+    policy: str = SPREAD
+    start: bool = True
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """Why a host will not do. ``rank`` orders: the nearer a host is to having room, the lower."""
+
+    host: str
+    text: str
+    rank: tuple[int, float]
+
+
+def place(wanted: Wanted, rooms: Iterable[Room], limits: Limits) -> str:
+    """The host's name. ``spread`` takes the one with the largest part of it left afterwards, equal ones in an order that differs from
+    tenant to tenant, so that many who decide at once meet seldom; ``pack`` the one with the smallest part left, by name. Raises NoRoom."""
+    fitting, lacks = [], []
+    for room in rooms:
+        left = free(room, limits)
+        lack = _lack(wanted, room, left)
+        if lack is None:
+            fitting.append((_part_left(room, left, wanted.footprint), room.host.name))
+        else:
+            lacks.append(lack)
+    if not fitting:
+        raise _no_room(wanted, lacks)
+    if wanted.policy == PACK:
+        return min(fitting)[1]
+    most = max(part for part, _ in fitting)
+    mine = crc32(wanted.name.encode())
+    return min((name for part, name in fitting if part == most), key=lambda name: (_mixed(mine, name), name))
+
+
+def _mixed(number: int, name: str) -> int:
+    """Multiplied, since the order by a checksum alone would be nearly the same for all tenants."""
+    return number * (2 * crc32(name.encode()) + 1) % (1 << 32)
+
+
+def fits(wanted: Wanted, room: Room, limits: Limits) -> bool:
+    return _lack(wanted, room, free(room, limits)) is None
+
+
+def _part_left(room: Room, left: Free, need: Footprint) -> float:
+    """Of memory or disk, whichever is scarcer, from 0 to 1."""
+    size = room.host.size
+    parts = [
+        (have - getattr(need, name)) / getattr(size, name)
+        for name in ("memory_bytes", "disk_bytes")
+        if (have := getattr(left, name)) is not None
+    ]
+    return min(parts, default=0.0)
+
+
+def _lack(wanted: Wanted, room: Room, left: Free) -> Lack | None:
+    name = room.host.name
+    if tried := wanted.left_out.get(name):
+        return Lack(name, tried, (1, 0))
+    if reason := _out_of_question(wanted, room):
+        return Lack(name, *reason)
+    short = _shortages(wanted.footprint, left)
+    if not short:
+        return None
+    worst = max(count / getattr(wanted.footprint, what) for what, count in short.items())
+    return Lack(name, ", ".join(_short(what, count) for what, count in short.items()), (0, worst))
+
+
+def _shortages(need: Footprint, left: Free) -> dict[str, int]:
+    """How much is missing of what; what is not known is not judged."""
+    pairs = ((what, getattr(need, what), getattr(left, what)) for what in NAMES)
+    return {what: wanted - have for what, wanted, have in pairs if have is not None and wanted > have}
+
+
+def _out_of_question(wanted: Wanted, room: Room) -> tuple[str, tuple[int, float]] | None:
+    host = room.host
+    missing = [f"{key}={value}" for key, value in wanted.labels.items() if host.labels.get(key) != value]
+    if missing:
+        return f"not labelled {', '.join(missing)}", (4, len(missing))
+    if host.cordoned:
+        return "cordoned", (2, 0)
+    if host.status == "unreachable":
+        return "unreachable when it was last looked at", (3, 0)
+    if host.status == "unknown" and (wanted.start or not (host.size and host.size.memory_bytes)):
+        return "not checked yet", (2, 1)
+    return None
+
+
+def _short(what: str, count: int) -> str:
+    if not what.endswith("_bytes"):
+        return f"{count} too few in the address pool" if what == "subnets" else f"{count} {NAMES[what]} too few"
+    amount = f"{count / GIB:.1f} GiB" if count >= GIB else f"{max(count // MIB, 1)} MiB"
+    return f"{amount} of {NAMES[what]} too little"
+
+
+def _no_room(wanted: Wanted, lacks: list[Lack]) -> NoRoom:
+    lacks.sort(key=lambda lack: (lack.rank, lack.host))
+    lines = [f"{lack.host}: {lack.text}" for lack in lacks[:SHOWN]]
+    if len(lacks) > SHOWN:
+        lines.append(f"and {len(lacks) - SHOWN} more")
+    need = wanted.footprint
+    message = f"no host has room for {wanted.what} ({need.memory_bytes / GIB:.1f} GiB of memory, {need.disk_bytes / GIB:.1f} GiB of disk)"
+    return NoRoom(message, _hint(lacks), lacks=lines)
+
+
+def _hint(lacks: list[Lack]) -> str:
+    """By the host that is nearest to having room."""
+    if not lacks:
+        return "looma host add adds a host"
+    nearest = lacks[0]
+    if nearest.text == "cordoned":
+        return f"looma host uncordon {nearest.host}, or add a host: looma host add"
+    if nearest.rank[0] in (2, 3):
+        return f"looma host check {nearest.host}, or add a host: looma host add"
+    if nearest.rank[0] == 4:
+        return "looma host list shows the labels; leave out --on, or add a host: looma host add"
+    return f"looma host show {nearest.host} says what is full; add a host: looma host add, or name one yourself: --host"
