@@ -32,6 +32,7 @@ from tests.fakes.edge import FakeEdge
 from tests.fakes.engine import FakeEngine
 from tests.fakes.health import FakeHealth
 from tests.fakes.host import FakeHost
+from tests.fakes.images import FakeImageSender
 from tests.fakes.repository import FakePlaces, FakeRepository
 from tests.fakes.scheduler import FakeScheduler
 
@@ -111,6 +112,7 @@ class Machine:
             edge=self._only_local(edge),
             of_installation=lambda installation: self._world(*self._adapters(installation)),
             access=self._only_local(self.host),
+            image_sender=lambda host: FakeImageSender(self.daemon, self.daemon, host),
             datastore=self.stores.open,
             repository=lambda location: FakeRepository(location, self.places),
             backup_vault=PassphraseVault(self.home / "backup.passphrase", own=True),

@@ -20,6 +20,11 @@ _COMPONENT = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
 # A release is a tag of an image: OCI distribution specification, "tag".
 _RELEASE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+# Distribution's reference grammar: host[:port]/path[:tag][@digest].
+_IMAGE = re.compile(
+    r"(?=.{1,255}$)(?:[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?/)?[a-z0-9][a-z0-9._-]*(?:/[a-z0-9][a-z0-9._-]*)*"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
+)
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # RFC 1123, 2.1, in lower case
 _SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OPERATION = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -59,6 +64,7 @@ edition_name = _named("an edition name", _EDITION, "looma edition list shows the
 component_name = _named("a component name", _COMPONENT, "looma health TENANT shows a tenant's components")
 host_name = _named("a host name", _HOST, "lower-case letters, digits, dots and hyphens; the machine itself is called local")
 release = _named("a release", _RELEASE, "looma edition show EDITION lists the releases; they look like 1.4.2")
+image_reference = _named("an image reference", _IMAGE, "looma image list shows them; they look like looma/mysql:10.11")
 installation_id = _named("an installation's id", _INSTALLATION, "it is the value of the label looma.installation: 12 hex digits")
 backup_id = _named("a backup id", _BACKUP, "looma backup list shows them")
 operation_id = _named("an operation id", _OPERATION, "looma operation list shows them")

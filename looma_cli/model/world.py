@@ -16,6 +16,7 @@ from looma_cli.model.protocols import (
     Engine,
     Health,
     HostAccess,
+    ImageSender,
     Leases,
     Renderer,
     Repository,
@@ -29,8 +30,9 @@ from looma_cli.model.protocols import (
 @dataclass(frozen=True)
 class World:
     """Adapters of one run. ``engine``, ``edge`` and ``access`` give the adapter of a host by its name (raise NotFound for an
-    unknown one) and open it on first use; ``registry`` and ``health_timeout`` (seconds) come from the settings. ``of_installation`` is the
-    same world with the engines and edges of another installation: only a rebuild looks at those. ``datastore`` gives the driver of a
+    unknown one) and open it on first use, ``image_sender`` what gives a host the images of the local engine; ``registry`` and
+    ``health_timeout`` (seconds) come from the settings. ``of_installation`` is the same world with the engines and edges of another
+    installation: only a rebuild looks at those. ``datastore`` gives the driver of a
     component's container on a host, ``repository`` the backup repository at a location, opened with the passphrase of the
     settings, ``scheduler`` the machine's (by its kind, or whichever there is)."""
 
@@ -45,6 +47,7 @@ class World:
     engine: Callable[[str], Engine]
     edge: Callable[[str], Edge]
     access: Callable[[str], HostAccess]
+    image_sender: Callable[[str], ImageSender]
     of_installation: Callable[[str], World]
     datastore: Callable[[str, Workload, Component], Datastore]
     repository: Callable[[str], Repository]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from looma_cli.errors import ImageUnavailable, RenderFailed
+from looma_cli.errors import ImageUnavailable, RenderFailed, Unreachable
+from looma_cli.model.image import SentImage
 from looma_cli.model.layer import RenderedLayer
 from looma_cli.model.protocols import State
 from looma_cli.model.render import RenderRequest
@@ -14,6 +15,8 @@ from looma_cli.model.tenant import LayerReference, Tenant
 from looma_cli.model.world import World
 from looma_cli.steps.base import Progress, WorldStep
 from looma_cli.steps.waiting import settle
+
+LOCAL = "local"  # the controller's own engine
 
 
 def manifest_name(layer: str, generation: int) -> str:
@@ -127,7 +130,8 @@ class SettleFiles(WorldStep):
 
 @dataclass(frozen=True)
 class PullImages(WorldStep):
-    """Have every image on the host. Images are shared and stay on an undo."""
+    """Have every image on the host: pulled there, or (``local``) sent from the controller's engine. Images are shared and stay on an
+    undo."""
 
     name = "pull-images"
     tenant: str
@@ -139,13 +143,35 @@ class PullImages(WorldStep):
         return f"Check {len(self.references)} images"
 
     def do(self, world: World, progress: Progress) -> str:
-        engine = world.engine(self.host)
-        missing = engine.missing_images(self.references)
+        if self.local and self.host != LOCAL:
+            return _sent(world.image_sender(self.host).send(self.references, progress))
+        missing = world.engine(self.host).missing_images(self.references)
         if missing and self.local:
             raise ImageUnavailable(f"image {missing[0]} is not on {self.host}", "looma image build builds the local set")
-        if missing:
+        return self._pull(world, missing, progress) if missing else ""
+
+    def _pull(self, world: World, missing: list[str], progress: Progress) -> str:
+        """From the registry; where the host cannot, from the controller's engine, if that has all that is left."""
+        engine = world.engine(self.host)
+        try:
             engine.pull(missing, progress)
-        return f"{len(missing)} pulled" if missing else ""
+        except ImageUnavailable:
+            left = engine.missing_images(missing)
+            if self.host == LOCAL or not _are_here(world, left):
+                raise
+            return _sent(world.image_sender(self.host).send(left, progress))
+        return f"{len(missing)} pulled"
+
+
+def _are_here(world: World, references: list[str]) -> bool:
+    try:
+        return not world.engine(LOCAL).missing_images(references)
+    except Unreachable:
+        return False
+
+
+def _sent(images: Sequence[SentImage]) -> str:
+    return f"{len(images)} sent, {sum(image.sent_bytes for image in images) / 1e6:.1f} MB" if images else ""
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Engine,
         Health,
         HostAccess,
+        ImageSender,
         Leases,
         Renderer,
         Repository,
@@ -188,6 +189,12 @@ class RealWorld:
         from looma_cli.adapters.engine.endpoint import resolve
 
         return resolve(self._settings.docker_host, os.environ) if host == LOCAL else self._connections.to(host)
+
+    def image_sender(self, host: str) -> ImageSender:
+        from looma_cli.adapters.images.transfer import open_image_sender
+
+        lock = self._settings.home / "tmp" / f"images-{host}.lock"
+        return open_image_sender(self.engine(LOCAL), self.engine(host), host, lock)
 
     def access(self, host: str) -> HostAccess:
         from looma_cli.adapters.hosts import LocalHost, RemoteHost

@@ -22,12 +22,18 @@ EditionFilter = Annotated[str | None, typer.Option("-e", "--edition", help="Only
     "list",
     example="""
 looma image list --edition basic --profile lite
-looma image list --images local""",
+looma image list --images local --host h1""",
 )
-def list_(session: Session, edition: EditionFilter = None, profile: options.Profile = None, images: options.Images = None) -> Listing:
-    """List the images that stacks need, where they come from, and whether they are here."""
+def list_(
+    session: Session,
+    edition: EditionFilter = None,
+    profile: options.Profile = None,
+    images: options.Images = None,
+    host: options.Host = None,
+) -> Listing:
+    """List the images that stacks need, where they come from, and whether they are here, or on a host."""
     session.flags["images"] = images
-    return Listing("images", session.looma.images.list(edition, profile), "No image is needed.")
+    return Listing("images", session.looma.images.list(edition, profile, **({"host": host} if host else {})), "No image is needed.")
 
 
 @noun.verb(
@@ -87,3 +93,34 @@ def load(session: Session, file: Bundle) -> Any:
         return Plan("image.load", "", (), 0, (f"+ the images in {file}",))
     references = session.looma.images.load(path)
     return Page(references, "images.references", {"file": file, "images": references})
+
+
+@noun.verb(
+    "send",
+    changes=True,
+    waits=False,
+    example="""
+looma image send --host h1
+looma image send --host h1 looma/mysql:10.11
+looma image send --host h1 --edition basic --profile lite""",
+)
+def send(
+    session: Session,
+    host: Annotated[str, typer.Option("--host", metavar="HOST", help="Where to.", callback=options.checked(validation.host_name))],
+    references: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="REFERENCE", help="Only these; else the local set.", callback=options.checked(validation.image_reference)
+        ),
+    ] = None,
+    edition: EditionFilter = None,
+    profile: options.Profile = None,
+) -> Any:
+    """Send images of this machine's engine to a host: what it has not yet, without the layers that it has."""
+    session.flags["images"] = "local"
+    wanted = (host, references or [], edition, profile)
+    if session.dry_run:
+        return Plan("image.send", "", (), 0, tuple(f"+ image {name} on {host}" for name in session.looma.images.sendable(*wanted)))
+    sent = session.looma.images.send(*wanted)
+    documents = [{"reference": image.reference, "sent_bytes": image.sent_bytes} for image in sent]
+    return Page(sent, "images.sent", {"host": host, "images": documents})

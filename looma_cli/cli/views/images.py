@@ -8,7 +8,7 @@ from typing import Any
 from looma_cli.cli.layout import Column, Painted
 from looma_cli.cli.layout import table as laid_out
 from looma_cli.cli.terminal import Screen
-from looma_cli.cli.words import span
+from looma_cli.cli.words import size, span
 
 COLUMNS = (Column("image", least=24), Column("here"), Column("source", drop=2), Column("needed by", drop=1, least=16, wrap=True))
 
@@ -34,3 +34,11 @@ def built(results: Sequence[Any], screen: Screen) -> list[str]:
 
 def references(found: Sequence[str], screen: Screen) -> list[str]:
     return list(found)
+
+
+def sent(images: Sequence[Any], screen: Screen) -> list[str]:
+    """One line each, in sizes of what went over."""
+    if not images:
+        return ["The host has them all."]
+    columns = (Column("image", least=24), Column("sent", right=True))
+    return laid_out(columns, [(i.reference, size(i.sent_bytes)) for i in images], screen)

@@ -8,6 +8,7 @@ from looma_cli.model.protocols.datastore import Chunks, Datastore, Moment
 from looma_cli.model.protocols.engine import Engine, Program
 from looma_cli.model.protocols.files import Catalog, PlanFiles, Renderer, StackFiles, Vault
 from looma_cli.model.protocols.host import Edge, Health, HostAccess
+from looma_cli.model.protocols.images import ImageSender
 from looma_cli.model.protocols.process import Clock, Crew, HeldLease, Leases, Workers
 from looma_cli.model.protocols.state import State, Store
 
@@ -24,6 +25,7 @@ __all__ = [
     "Health",
     "HeldLease",
     "HostAccess",
+    "ImageSender",
     "Leases",
     "Moment",
     "PlanFiles",
