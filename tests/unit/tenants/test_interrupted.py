@@ -9,6 +9,7 @@ from looma_cli.errors import (
     Held,
     Paused,
 )
+from looma_cli.model.layer import RenderedLayer
 from tests.unit.tenants.traces import nothing_left
 from tests.worlds import Machine, lite
 
@@ -41,3 +42,19 @@ def test_a_living_holder_is_named(machine: Machine) -> None:
         looma.tenants.stop("acme")
     assert held.value.exit_code == 4
     assert looma.tenants.show("acme").status == "running"
+
+
+def test_whoever_creates_the_same_tenant_at_the_same_time_is_named(machine: Machine) -> None:
+    """Not taken for a stack of a lost state, though its containers are there already."""
+    start, heard = machine.engine.start, []
+
+    def start_and_let_another_try(layer: RenderedLayer) -> None:
+        start(layer)
+        with pytest.raises(Held, match="tenant acme is held by") as held:
+            machine.looma().tenants.create(lite())
+        heard.append(held.value.exit_code)
+
+    machine.engine.start = start_and_let_another_try  # type: ignore[method-assign]
+    machine.looma().tenants.create(lite())
+    assert set(heard) == {4}
+    assert machine.looma().health.check(["acme"]).healthy
