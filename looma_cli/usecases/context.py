@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from looma_cli.errors import NotFound
+from looma_cli.errors import NotFound, Unreachable
 from looma_cli.model.host import Capacity, Host
 from looma_cli.model.protocols import HeldLease, HostAccess, State, Workers
 from looma_cli.model.reporting import Reporter
@@ -47,10 +47,12 @@ class Context:
     images: str
     registry: str
     address: str  # public address of the local host
+    placement: str = "spread"  # where a tenant goes that was given no host
     children: Children = field(default_factory=Children)
     stop_requested: Callable[[], bool] = lambda: False
     backup_repository: str = ""  # the place that has a repository for each tenant
     backup_copy: str | None = None  # a second such place
+    backup_copy_prune: bool = True
 
     def backup_location(self, tenant: str) -> str:
         """The tenant's own repository: what damages or locks it, or makes it grow, is nobody else's."""
@@ -82,7 +84,7 @@ def observe_host(context: Context, name: str, *, engine: bool) -> HostObservatio
     """Look at a host before deciding: its listeners, and (``engine``) what its engine has. Raises NotFound, EngineUnavailable."""
     world = context.world
     host = host_record(context, name)
-    sockets = frozenset((listener.protocol, listener.port) for listener in world.access(name).listeners())
+    sockets = _sockets(world, host, needed=engine or name == LOCAL)
     listening = set(sockets)
     networks: tuple[str, ...] = ()
     api = None
@@ -94,10 +96,33 @@ def observe_host(context: Context, name: str, *, engine: bool) -> HostObservatio
     return HostObservation(host, frozenset(listening), networks, api, world.clock.now(), sockets)
 
 
+def _sockets(world: World, host: Host, *, needed: bool) -> frozenset[tuple[str, int]]:
+    """What listens there. Where nothing is to be started now, a host that is not known to answer is left alone: the start looks."""
+    if not needed and host.status != "ready":
+        return frozenset()
+    try:
+        return frozenset((listener.protocol, listener.port) for listener in world.access(host.name).listeners())
+    except Unreachable:
+        if needed:
+            raise
+        return frozenset()
+
+
 def capacity_of(access: HostAccess) -> Capacity:
     """The size of a machine, as it describes itself."""
-    described = access.describe()
+    return _capacity(access.describe())
+
+
+def _capacity(described: Mapping[str, Any]) -> Capacity:
     return Capacity(float(described["cpus"]), int(described["memory_bytes"]), int(described["disk_bytes"]))
+
+
+def measured(access: HostAccess, path: str) -> tuple[Capacity, Capacity]:
+    """Size of a machine, and how much of it is in use, by whomever; ``path`` is where its engine keeps its data."""
+    described = access.describe()
+    size = _capacity(described)
+    memory = size.memory_bytes - int(described["memory_available_bytes"])
+    return size, Capacity(0, memory, max(size.disk_bytes - access.free_disk_bytes(path), 0))
 
 
 def first_look() -> Look:
@@ -119,18 +144,26 @@ def held_on(state: State, host: str) -> Held:
     return Held(frozenset(state.taken_ports(host)), tuple(state.taken_subnets(host)), state.edge_ports(host))
 
 
-def known_hosts(context: Context, state: State) -> list[Host]:
-    """Every host; ``local`` is one without having been added."""
-    hosts = state.hosts()
-    if any(host.name == LOCAL for host in hosts):
-        return hosts
-    return [Host(LOCAL, LOCAL, context.address, "unknown"), *hosts]
+def known_hosts(context: Context, state: State, *, counted: bool = True) -> list[Host]:
+    """Every host, ``local`` first: it is one without having been added. ``counted``: see ``State.hosts``."""
+    hosts = {host.name: host for host in state.hosts(counted=counted)}
+    local = hosts.pop(LOCAL, None) or _local(context, state if counted else None)
+    return [replace(local, address=context.address), *hosts.values()]
 
 
 def host_record(context: Context, name: str) -> Host:
-    """One host's record. Raises NotFound."""
+    """One host's record, its tenants not counted. Raises NotFound."""
     with context.world.store.read() as state:
-        for host in known_hosts(context, state):
-            if host.name == name:
-                return host
-    raise NotFound(f"there is no host {name!r}", "this release runs tenants on the host local only")
+        try:
+            host = state.host(name, counted=False)
+        except NotFound:
+            if name != LOCAL:
+                raise
+            host = _local(context, None)
+    return replace(host, address=context.address) if name == LOCAL else host
+
+
+def _local(context: Context, state: State | None) -> Host:
+    """This machine before anything was recorded of it."""
+    tenants = 0 if state is None else state.tenants_on(LOCAL)
+    return Host(LOCAL, LOCAL, context.address, tenants=tenants)

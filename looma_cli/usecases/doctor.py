@@ -11,7 +11,8 @@ from typing import Protocol
 from looma_cli.errors import LoomaError
 from looma_cli.model.check import FAILED, OK, WARNING, Check
 from looma_cli.plan.subnets import choose_subnets
-from looma_cli.usecases.context import LOCAL, Context, held_on
+from looma_cli.usecases.context import LOCAL, Context, held_on, known_hosts
+from looma_cli.usecases.inspecting import Glance, glances, is_untried
 from looma_cli.usecases.schedules import ScheduleUseCases
 
 GIB = 1 << 30
@@ -72,7 +73,13 @@ class DoctorUseCases:
             self._passphrase,
             self._backup_schedule,
         ]
-        return [self._guarded(check) for check in checks]
+        return [*(self._guarded(check) for check in checks), *self._hosts()]
+
+    def _hosts(self) -> list[Check]:
+        """A line for each host but ``local``, all asked at the same time."""
+        with self._world.store.read() as state:
+            hosts = [host for host in known_hosts(self._context, state, counted=False) if host.name != LOCAL]
+        return [_host(seen) for seen in glances(self._world, hosts)]
 
     def _guarded(self, check: Callable[[], Check]) -> Check:
         try:
@@ -185,6 +192,16 @@ class DoctorUseCases:
         if report.advice:
             return Check("backup schedule", WARNING, report.advice, report.advice.rpartition(": ")[2])
         return Check("backup schedule", OK, f"by {report.schedule.by}, next at {report.next_run_at:%Y-%m-%d %H:%M}")
+
+
+def _host(seen: Glance) -> Check:
+    host, name = seen.host, f"host {seen.host.name}"
+    if seen.error is not None:
+        return Check(name, FAILED, seen.error.message, seen.error.hint)
+    if is_untried(host):
+        return Check(name, WARNING, f"{host.url} was never looked at", f"looma host check {host.name}")
+    cordoned = ", cordoned" if host.cordoned else ""
+    return Check(name, OK, f"{host.url}, Docker {host.engine.get('version', '')}{cordoned}")
 
 
 def _dotted(version: tuple[int, ...]) -> str:

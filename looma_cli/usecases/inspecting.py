@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from ipaddress import ip_network
@@ -13,6 +13,7 @@ from looma_cli.model.host import Capacity, EngineInformation, Host
 from looma_cli.model.protocols import Engine, HostAccess
 from looma_cli.model.world import World
 from looma_cli.plan.observation import Limits
+from looma_cli.usecases.at_once import at_once
 from looma_cli.usecases.context import LOCAL, measured
 
 GIB = 1 << 30
@@ -64,14 +65,35 @@ def looked_at(world: World, host: Host, limits: Limits) -> HostReport:
         return HostReport(host, (Check("engine", FAILED, error.message, error.hint),))
 
 
-def glance(host: Host, engine: Engine, access: HostAccess, now: datetime) -> Host:
-    """The host as it is now: whether it is there, its engine, its size. Where it cannot be reached, whatever else is known of it stays."""
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """A host as it is now, and why it cannot be reached, where it cannot."""
+
+    host: Host
+    error: Unreachable | None = None
+
+
+def glance(host: Host, engine: Engine, access: HostAccess, now: datetime) -> Glance:
+    """Whether it is there, its engine, its size. Where it cannot be reached, whatever else is known of it stays."""
     try:
         information = engine.information()
         capacity, used = measured(access, information.root_directory)
-    except Unreachable:
-        return unreachable(host, now)
-    return replace(host, status="ready", engine=engine_facts(information), capacity=capacity, used=used, checked_at=now)
+    except Unreachable as error:
+        return Glance(unreachable(host, now), error)
+    return Glance(replace(host, status="ready", engine=engine_facts(information), capacity=capacity, used=used, checked_at=now))
+
+
+def glances(world: World, hosts: Sequence[Host]) -> list[Glance]:
+    """All at the same time, in order. One that was added without a look and has no key yet is left alone: its first check pins it."""
+    now = world.clock.now()
+    asked = [host for host in hosts if not is_untried(host)]
+    opened = [(host, world.engine(host.name), world.access(host.name)) for host in asked]
+    seen = {one.host.name: one for one in at_once(lambda one: glance(*one, now), opened)}
+    return [seen.get(host.name) or Glance(host) for host in hosts]
+
+
+def is_untried(host: Host) -> bool:
+    return host.name != LOCAL and host.status == "unknown" and not host.host_key
 
 
 def unreachable(host: Host, now: datetime) -> Host:

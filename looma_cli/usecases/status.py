@@ -9,23 +9,24 @@ from looma_cli.model.health import ComponentHealth
 from looma_cli.model.host import Host
 from looma_cli.model.operation import Operation
 from looma_cli.model.tenant import Tenant
-from looma_cli.usecases.at_once import at_once
 from looma_cli.usecases.backup_health import backup_concerns
 from looma_cli.usecases.context import Context, known_hosts
 from looma_cli.usecases.health import HealthUseCases
 from looma_cli.usecases.hosts import record
-from looma_cli.usecases.inspecting import glance
+from looma_cli.usecases.inspecting import glances
 from looma_cli.usecases.operations import OperationUseCases
 
 
 @dataclass(frozen=True, slots=True)
 class FleetStatus:
-    """``concerns``: what is wrong with tenants' backups, by tenant; such a tenant is unhealthy, whatever its components answered."""
+    """``concerns``: what is wrong with tenants' backups, by tenant; such a tenant is unhealthy, whatever its components answered.
+    ``problems``: why hosts cannot be reached that were just asked, by host."""
 
     tenants: tuple[Tenant, ...]
     hosts: tuple[Host, ...]
     operations: tuple[Operation, ...]
     concerns: Mapping[str, tuple[ComponentHealth, ...]] = field(default_factory=dict)
+    problems: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def summary(self) -> dict[str, int]:
@@ -49,23 +50,22 @@ class StatusUseCases:
         return self._status(name, live)
 
     def _status(self, name: str | None, live: bool) -> FleetStatus:
-        if live:
-            self._look(name)
+        problems = self._look(name) if live else {}
         with self._world.store.read() as state:
             tenants = [state.tenant(name)] if name else state.tenants()
             hosts = [h for h in known_hosts(self._context, state) if name is None or h.name == tenants[0].host]
             concerns = backup_concerns(self._context, state, tenants)
         judged = tuple(replace(each, health="unhealthy") if each.name in concerns else each for each in tenants)
-        return FleetStatus(judged, tuple(hosts), tuple(self._operations.list(name)), concerns)
+        return FleetStatus(judged, tuple(hosts), tuple(self._operations.list(name)), concerns, problems)
 
-    def _look(self, name: str | None) -> None:
-        """Ask the hosts, all at the same time, and every tenant on a reachable one; an unreachable host is recorded as such."""
+    def _look(self, name: str | None) -> dict[str, str]:
+        """Ask the hosts, all at the same time, and every tenant on a reachable one; an unreachable host is recorded as such.
+        Returns why, by host."""
         with self._world.store.read() as state:
             hosts = known_hosts(self._context, state)
-        opened = [(host, self._world.engine(host.name), self._world.access(host.name)) for host in hosts]
-        now = self._world.clock.now()
-        observed = at_once(lambda one: glance(*one, now), opened)
+        seen = glances(self._world, hosts)
         with self._world.store.write() as state:
-            for host in observed:
-                record(self._context, state, host)
+            for one in seen:
+                record(self._context, state, one.host)
         self._health.check([name] if name else [])
+        return {one.host.name: one.error.message for one in seen if one.error is not None}

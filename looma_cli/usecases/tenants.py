@@ -21,7 +21,7 @@ from looma_cli.plan.update import changed_fields, plan_update, plan_update_and_s
 from looma_cli.usecases.backups import data_up, left_layers, new_backup_id
 from looma_cli.usecases.batches import Batch, BatchResult, Row
 from looma_cli.usecases.changing import Decide, change
-from looma_cli.usecases.context import Context, Look, held_on, observe_host
+from looma_cli.usecases.context import Context, Look, held_on, host_record, observe_host
 from looma_cli.usecases.placing import Placer, Reserve
 from looma_cli.usecases.replanning import replanning
 from looma_cli.usecases.requested import (
@@ -41,9 +41,12 @@ class TenantUseCases:
         self._world = context.world
 
     # looking
-    def list(self) -> list[Tenant]:
+    def list(self, host: str | None = None) -> list[Tenant]:
+        """Raises NotFound for an unknown host."""
+        if host is not None:
+            host_record(self._context, host)
         with self._world.store.read() as state:
-            return state.tenants()
+            return [tenant for tenant in state.tenants() if host in (None, tenant.host)]
 
     def show(self, name: str) -> Tenant:
         with self._world.store.read() as state:

@@ -7,9 +7,10 @@ from tests.cli.conftest import Cli
 
 def test_status_as_text_and_json(acme: Cli) -> None:
     fleet = acme.json("status")
-    assert set(fleet) == {"tenants", "hosts", "operations", "backups", "summary"}
+    assert set(fleet) == {"tenants", "hosts", "operations", "backups", "unreachable", "summary"}
     assert fleet["summary"] == {"tenants": 1, "running": 1, "unhealthy": 0}
-    assert {"name", "url", "address", "status", "labels", "engine", "capacity", "used", "tenants", "checked_at"} == set(fleet["hosts"][0])
+    contract = {"name", "url", "address", "status", "labels", "engine", "capacity", "used", "tenants", "checked_at"}
+    assert contract | {"cordoned", "host_key", "declared", "measured"} == set(fleet["hosts"][0])
     text = acme("status").out
     assert "acme" in text
     assert text.endswith("1 tenant, 1 running, 0 unhealthy\n")

@@ -7,7 +7,7 @@ from typing import Any
 from looma_cli.cli.layout import Column, Painted
 from looma_cli.cli.layout import table as laid_out
 from looma_cli.cli.terminal import Screen
-from looma_cli.cli.views import operations
+from looma_cli.cli.views import hosts, operations
 from looma_cli.cli.words import ago, plural, state
 
 TENANTS = (
@@ -26,10 +26,14 @@ CONCERNS = (Column("backups of", least=10), Column("state"), Column("why", least
 HOSTS = (
     Column("host", least=8),
     Column("status"),
-    Column("address", drop=2),
-    Column("engine", drop=3, least=10),
+    Column("tenants", right=True, drop=2),
+    Column("memory", drop=3),
+    Column("disk", drop=4),
+    Column("address", drop=5),
+    Column("engine", drop=6, least=10),
     Column("checked", drop=1),
 )
+PROBLEMS = (Column("host", least=8), Column("why it cannot be reached", least=20, wrap=True))
 
 
 def page(fleet: Any, screen: Screen) -> list[str]:
@@ -40,6 +44,8 @@ def page(fleet: Any, screen: Screen) -> list[str]:
         lines += [*laid_out(CONCERNS, _concerns(fleet), screen), ""]
     if fleet.hosts:
         lines += [*laid_out(HOSTS, [_host(h) for h in fleet.hosts], screen), ""]
+    if fleet.problems:
+        lines += [*laid_out(PROBLEMS, [(name, Painted(why, "red")) for name, why in fleet.problems.items()], screen), ""]
     if fleet.operations:
         lines += [screen.paint("Pending operations", "bold"), *operations.table(fleet.operations, screen), ""]
     return [*lines, summary(fleet, screen)]
@@ -68,5 +74,7 @@ def _concerns(fleet: Any) -> list[tuple[str, ...]]:
 
 
 def _host(host: Any) -> tuple[str, ...]:
-    engine = f"Docker {host.engine['version']}" if host.engine.get("version") else ""
-    return host.name, state(host.status), host.address, engine, ago(host.checked_at)
+    return (
+        host.name, hosts.standing(host), str(host.tenants), hosts.used(host, "memory_bytes"), hosts.used(host, "disk_bytes"),
+        host.address, hosts.engine(host), ago(host.checked_at),
+    )  # fmt: skip

@@ -3,7 +3,6 @@
 from looma_cli.cli.session import Session
 from looma_cli.errors import ConfirmationRequired
 from looma_cli.model.host import HostKey
-from looma_cli.usecases.hosts import require_fingerprint
 
 
 def agreed_key(session: Session, name: str, url: str, expected: str | None, yes: bool) -> HostKey:
@@ -11,6 +10,8 @@ def agreed_key(session: Session, name: str, url: str, expected: str | None, yes:
 
     Raises NotAllowed for another than the one expected, ConfirmationRequired where nobody can be asked.
     """
+    from looma_cli.usecases.hosts import require_fingerprint
+
     key = session.looma.hosts.scan(url)
     if expected is not None:
         require_fingerprint(key, expected)
