@@ -87,6 +87,7 @@ def _model() -> Any:
         secret_key_file: Path | None = Field(None, description="instead of LOOMA_HOME/secret.key")
         backup_repository: str | None = Field(None, description="where backups go: a folder, sftp:… or s3:…; else LOOMA_HOME/backups")
         backup_copy: str | None = Field(None, description="a second such place, off the machine, for `backup run` to copy to")
+        backup_copy_prune: bool = Field(True, description="whether the policy holds there too; no for a place that only takes more")
         backup_passphrase_file: Path | None = Field(None, description="opens the backups; else LOOMA_HOME/backup.passphrase")
         log_format: str = Field("text", description="text or json")
         lease_seconds: float = Field(30.0, ge=1, le=3600, description="a silent holder on another machine is dead after so long")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from looma_cli.model.operation import measured
+from looma_cli.model.operation import about, measured
 
 Document = dict[str, Any]
 _SCALARS = frozenset((str, int, float, bool, type(None)))  # asked first: a long list has tens of thousands
@@ -126,7 +126,7 @@ def operation(noun: Any) -> Document:
     return {
         "id": noun.id,
         "kind": noun.kind,
-        "tenant": noun.tenant,
+        "tenant": about(noun),
         "host": noun.host,
         "status": noun.status,
         "direction": noun.direction,

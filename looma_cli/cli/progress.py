@@ -16,6 +16,7 @@ from looma_cli.cli.documents import time as rfc3339
 from looma_cli.cli.failures import one_line
 from looma_cli.cli.terminal import Screen, Terminal
 from looma_cli.cli.words import span
+from looma_cli.model.operation import about
 from looma_cli.model.reporting import Reporter
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class JsonReporter(PlainReporter):
     def operation_started(self, operation: Operation) -> None:
         self.running = True
         self._operation = operation.id
-        self._event("operation_started", kind=operation.kind, tenant=operation.tenant, direction=operation.direction)
+        self._event("operation_started", kind=operation.kind, tenant=about(operation), direction=operation.direction)
 
     def step_started(self, index: int, step: PlannedStep, title: str, undoing: bool) -> None:
         self._event("step_started", index=index, step=step.name, title=title, undoing=undoing)
@@ -146,7 +147,7 @@ class BatchReporter:
         self.running = running
 
     def operation_started(self, operation: Operation) -> None:
-        self._tenant = operation.tenant
+        self._tenant = about(operation)
 
     def step_started(self, index: int, step: PlannedStep, title: str, undoing: bool) -> None:
         self._reporter.note(f"{self._tenant}: {'undoing' if undoing else self._doing} {title}")
@@ -174,7 +175,7 @@ class BatchReporter:
 def headline(operation: Operation) -> str:
     verb = operation.kind.split(".")[-1].replace("_", " ").capitalize()
     undoing = "Roll back: " if operation.direction == "back" else ""
-    return f"{undoing}{verb} {operation.tenant}  ({operation.id})"
+    return f"{undoing}{verb} {about(operation)}  ({operation.id})"
 
 
 def ending(operation: Operation) -> str:

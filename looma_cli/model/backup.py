@@ -73,6 +73,22 @@ class StoreInformation:
 
 
 @dataclass(frozen=True, slots=True)
+class FingerprintSummary:
+    """What a listing says of a fingerprint without having its parts."""
+
+    rows: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSummary:
+    """One datastore of a set that was listed without being read."""
+
+    name: str
+    fingerprint: FingerprintSummary
+
+
+@dataclass(frozen=True, slots=True)
 class SavedStream:
     """One stream of a dump in the repository: ``snapshot`` is restic's id or its first digits, ``name`` the file's name in it, ``stream``
     the driver's own name for it. Sizes in bytes: ``size_bytes`` as it was dumped, ``stored_bytes`` what it added to the repository.
@@ -103,7 +119,8 @@ class Backup:
     """One backup set of one tenant; a set is in the repository only when all of it is.
 
     ``missing`` names the datastores that ``--allow-partial`` left out; ``verified_at`` the last proof, ``restore_ms`` how long that restore
-    took, ``problem`` why the last proof failed. ``location`` is the repository's.
+    took, ``problem`` why the last proof failed. ``location`` is the repository's. In a listing of a repository ``datastores`` are
+    ``StoreSummary``, and there are none of a set that this release cannot read: ``problem`` says why.
     """
 
     id: str

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 OPERATION_STATUSES = ("pending", "running", "paused", "interrupted", "done", "failed", "rolled_back")
+ABOUT = "about"  # in ``Operation.result``: see ``about``
 OPEN_STATUSES = ("pending", "running", "paused", "interrupted")
 NOT_AS_BEFORE = "not as before: "  # begins the detail of a step whose undo ended well, but not where the operation began
 STEP_STATUSES = ("todo", "started", "done", "undoing", "undone", "failed")
@@ -63,6 +64,12 @@ class Operation:
     direction: str = "forward"
     result: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
+
+
+def about(operation: Operation) -> str:
+    """The tenant that an operation is about: of a proof or a rehearsal, which run under the name of a scratch stack so that they hold
+    nobody's tenant, the one whose set or switch it is."""
+    return str(operation.result.get(ABOUT, operation.tenant))
 
 
 def put_back(operation: Operation) -> str:

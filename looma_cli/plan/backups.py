@@ -11,15 +11,17 @@ from looma_cli.model.codec import encode
 from looma_cli.model.edition import Component, Edition
 from looma_cli.model.operation import Plan, PlannedStep
 from looma_cli.model.tenant import SERVING, LayerReference, Subnet, Tenant
-from looma_cli.plan.create import Held, image_references
-from looma_cli.plan.lifecycle import require
+from looma_cli.plan.create import Held, components_of, image_references
+from looma_cli.plan.lifecycle import layers_of, pull_images, require
 from looma_cli.plan.observation import HostObservation, Limits
+from looma_cli.plan.reallocate import Refused, moves
 from looma_cli.plan.subnets import choose_subnets
 from looma_cli.steps.backups import BackupStores, CheckRepository, EnsureRepository, RecordBackup, RecordProof
 from looma_cli.steps.datastores import AwaitStores, CompareStore, RestoreStore
 from looma_cli.steps.generations import AdoptSecrets
 from looma_cli.steps.keeping import CopyBackups, ForgetBackups
 from looma_cli.steps.layers import PullImages, RemoveLayer, RenderStack, SettleFiles, StartLayer, StopLayer
+from looma_cli.steps.routes import AwaitWrites
 from looma_cli.steps.tenants import ForgetTenant, ReserveTenant
 
 
@@ -54,17 +56,47 @@ def save_steps(tenant: Tenant, new: NewBackup, *, keep: bool) -> list[PlannedSte
     ]
 
 
-def plan_backup(tenant: Tenant, edition: Edition, new: NewBackup, *, up: bool = False) -> Plan:
-    """One set. A stopped tenant's datastores run for as long as it takes; ``up`` says whether any of a failed one's run."""
+def plan_backup(tenant: Tenant, edition: Edition, new: NewBackup, *, up: bool = False, first: Sequence[PlannedStep] = ()) -> Plan:
+    """One set. A stopped tenant's datastores run for as long as it takes; ``up`` says whether any of a failed one's run. ``first`` are
+    ``moved``'s steps."""
     require(tenant, "running", "suspended", "stopped", "failed", verb="a backup")
     stores = stores_of(tenant, edition)
     if not stores:
         raise NotAllowed(f"edition {edition.name} has no datastore to back up", f"looma edition show {edition.name}")
-    steps = [*woken(tenant, stores, up=up), *save_steps(tenant, new, keep=False)]
+    steps = [*first, *woken(tenant, stores, up=up), *_quiet(tenant), *save_steps(tenant, new, keep=False)]
     if tenant.status not in SERVING and not up:
         steps.append(StopLayer(tenant.name, "data", tenant.data_generation, tenant.host).planned("as it was"))
+    if first:
+        steps.append(SettleFiles(tenant.name).planned("the old files are not needed any more"))
     changes = [f"+ backup {new.id} of {', '.join(stores)} in {new.location}"]
     return Plan("backup.create", tenant.name, tuple(steps), len(steps), tuple(changes), _away(tenant, edition))
+
+
+def _quiet(tenant: Tenant) -> list[PlannedStep]:
+    """Where the edge lets no new write in anyway, the set waits for those under way, and so has none in one datastore only."""
+    settle = AwaitWrites(tenant.name, tenant.host).planned("no write is in one datastore and not in another")
+    return [settle] if tenant.status == "suspended" else []
+
+
+def moved(
+    tenant: Tenant,
+    edition: Edition,
+    seen: HostObservation,
+    held: Held,
+    limits: Limits,
+    refused: Refused,
+    *,
+    registry: str,
+    support_images: Sequence[str],
+) -> list[PlannedStep]:
+    """Steps after which the layers of a tenant that does not run have other ports and subnets in place of those that were refused when its
+    datastores were to be woken. Raises Conflict, NoFreePorts, NoFreeSubnet."""
+    components = components_of(edition, tenant.profile)
+    steps = moves(tenant, components, seen, held, limits, refused)
+    if not steps:
+        return []
+    render = RenderStack(tenant.name, layers_of(tenant), False, seen.start_interval).planned("on other ports")
+    return [*steps, render, pull_images(tenant, components, edition, registry, support_images)]
 
 
 def woken(tenant: Tenant, stores: list[str], *, up: bool) -> list[PlannedStep]:
@@ -136,7 +168,7 @@ def plan_forget(tenant: str, location: str, backups: Sequence[Backup]) -> Plan:
     """Forget sets; there is no way back."""
     names = [backup.id for backup in backups]
     steps = (ForgetBackups(tenant, location, names).planned("not kept by the policy"),)
-    return Plan("backup.prune", tenant, steps, 0, tuple(f"- backup {b.id} of {b.created_at:%Y-%m-%d %H:%M}" for b in backups))
+    return Plan("backup.prune", tenant, steps, 0, tuple(f"- backup {b.id} of {b.created_at:%Y-%m-%d %H:%M} in {location}" for b in backups))
 
 
 def plan_copy(tenant: str, location: str, target: str, backups: Sequence[Backup]) -> Plan:

@@ -16,6 +16,7 @@ from looma_cli.model.tenant import LayerReference
 from looma_cli.model.world import World
 from looma_cli.steps.base import Progress, StateStep, WorldStep
 from looma_cli.steps.datastores import containers_of, stored_components
+from looma_cli.steps.listing import readable, summary_tags
 from looma_cli.steps.saving import Saving
 from looma_cli.steps.sets import (
     MANIFEST,
@@ -23,7 +24,6 @@ from looma_cli.steps.sets import (
     is_complete,
     look,
     manifest_bytes,
-    read_manifest,
     read_set,
     remembered,
     seen_snapshots,
@@ -89,7 +89,7 @@ class BackupStores(WorldStep):
         if saving.failed:  # of one whose fingerprint or second stream failed, something may be there
             self._forget(repository, [s for s in set_snapshots(repository, self.backup) if s.tags.get("part") in saving.failed])
         set_ = self._set(world, saved, saving, tags)
-        repository.save(MANIFEST_FILE, {**tags, "part": MANIFEST}, [manifest_bytes(set_)], at)
+        repository.save(MANIFEST_FILE, {**tags, **summary_tags(set_), "part": MANIFEST}, [manifest_bytes(set_)], at)
         remembered(repository, set_)
         missing = f", without {', '.join(set_.backup.missing)}" if set_.backup.missing else ""
         return f"{len(saved)} datastores, {set_.backup.size_bytes} bytes{missing}"
@@ -202,7 +202,7 @@ class RecordBackup(WorldStep):
 
 @dataclass(frozen=True)
 class AdoptBackups(WorldStep):
-    """Write down all complete sets that a repository has: the state that knew them may be lost."""
+    """Write down all complete sets that a repository has and that can be read: the state that knew them may be lost."""
 
     name = "adopt-backups"
     tenant: str
@@ -213,13 +213,17 @@ class AdoptBackups(WorldStep):
 
     def do(self, world: World, progress: Progress) -> str:
         repository = world.repository(self.location)
-        found = [read_manifest(repository, snapshot).backup for snapshot in repository.snapshots({"part": MANIFEST})]
+        with world.store.read() as state:
+            known = {backup.id for backup in state.backups()}
+        snapshots = [one for one in repository.snapshots({"part": MANIFEST}) if one.tags["set"] not in known]
+        found = [manifest.backup for snapshot in snapshots if (manifest := readable(repository, snapshot)) is not None]
         with world.store.write() as state:
             known = {backup.id for backup in state.backups()}
             for backup in found:
                 if backup.id not in known:
                     state.save_backup(backup)
-        return f"{len(found)} sets"
+        left = len(snapshots) - len(found)
+        return f"{len(found)} sets" + (f", {left} that this release cannot read" if left else "")
 
 
 @dataclass(frozen=True)

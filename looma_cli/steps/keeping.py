@@ -14,7 +14,8 @@ from looma_cli.steps.sets import MANIFEST, MANIFEST_FILE, is_complete, set_snaps
 
 @dataclass(frozen=True)
 class ForgetBackups(WorldStep):
-    """Remove sets from a repository and from the state, and free what nobody needs any more. There is no way back."""
+    """Remove sets from a repository, and from the state those that it knows to be there, and free what nobody needs any more. There is no
+    way back."""
 
     name = "forget-backups"
     tenant: str
@@ -30,7 +31,8 @@ class ForgetBackups(WorldStep):
         ids = [snapshot.id for backup in self.backups for snapshot in set_snapshots(repository, backup)]
         repository.forget(ids, prune=True)
         with world.store.write() as state:
-            for backup in self.backups:
+            here = {backup.id for backup in state.backups(self.tenant) if backup.location == self.location}
+            for backup in here.intersection(self.backups):
                 state.remove_backup(backup)
         return f"{len(ids)} snapshots"
 

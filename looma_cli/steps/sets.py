@@ -68,13 +68,14 @@ def read_manifest(repository: Repository, snapshot: RepositorySnapshot) -> Backu
     except ValueError as error:
         raise RepositoryDamaged(f"the manifest in snapshot {snapshot.id} is not readable: {error}", "restic check --read-data") from error
     if document.get("format", 0) > BACKUP_FORMAT:
-        raise BackupTooNew(
-            f"backup {snapshot.tags.get('set')} was written by a newer looma ({document.get('written_by', '?')})",
-            "use that release, or a newer one, to restore it",
-        )
+        raise too_new(snapshot.tags.get("set", "?"), document.get("written_by", "?"))
     backup = replace(decode_backup(document["backup"]), location=repository.location)
     known = {name: document[name] for name in ("tenant", "files", "secrets", "written_by", "format")}
     return BackupManifest(backup=backup, images=tuple(document["images"]), short=document.get("short", {}), **known)
+
+
+def too_new(id: str, written_by: str) -> BackupTooNew:
+    return BackupTooNew(f"backup {id} was written by a newer looma ({written_by})", "use that release, or a newer one, to restore it")
 
 
 def manifest_bytes(manifest: BackupManifest) -> bytes:

@@ -7,24 +7,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from looma_cli.errors import Cancelled, Conflict, LoomaError, NotAllowed, NotFound, Paused, Unreachable
+from looma_cli.errors import Cancelled, Conflict, Held, LoomaError, NotAllowed, NotFound, Paused, Unreachable
 from looma_cli.model.backup import Backup, BackupManifest, Retention
-from looma_cli.model.codec import decode_tenant
-from looma_cli.model.operation import Plan
+from looma_cli.model.operation import Plan, PlannedStep
 from looma_cli.model.protocols import State
 from looma_cli.model.tenant import LayerReference, Tenant
 from looma_cli.model.world import World
-from looma_cli.plan.backups import NewBackup, plan_backup, plan_copy, plan_forget, plan_verify
+from looma_cli.plan.backups import NewBackup, moved, plan_backup, plan_copy, plan_verify
+from looma_cli.plan.observation import HostObservation
 from looma_cli.plan.reallocate import Refused
-from looma_cli.steps.backups import CERTIFICATE_KEY, BackupStores
-from looma_cli.steps.generations import KeepLayers
+from looma_cli.steps.backups import CERTIFICATE_KEY
+from looma_cli.steps.listing import listed
 from looma_cli.steps.sets import MANIFEST, read_manifest, read_set
 from looma_cli.usecases.changing import change
 from looma_cli.usecases.context import LOCAL, Context, held_on, observe_host
+from looma_cli.usecases.pruning import prune
 from looma_cli.usecases.replanning import replanning
-from looma_cli.usecases.requested import SCRATCH_NAME
 from looma_cli.usecases.retiring import retire_overdue
+from looma_cli.usecases.scratch import remove_left, scratch_of
 
+VERIFY = "backup.verify"
 SEEDS_POLICY = Retention(within="30d")  # the seeds: kept 30 days
 
 
@@ -49,17 +51,19 @@ class BackupUseCases:
 
     # looking
     def list(self, tenant: str | None = None, *, location: str | None = None) -> list[Backup]:
-        """Newest first, as the state knows them; with ``location`` as that repository does (see ``repository_at``)."""
+        """Newest first, as the state knows them; with ``location`` as that repository does (see ``repository_at``): without the parts of
+        fingerprints, and one that cannot be read with its ``problem``."""
         if location is not None:
-            return [manifest.backup for manifest in self.manifests(self.repository_at(location, tenant), tenant)]
+            return listed(self._world.repository(self.repository_at(location, tenant)), tenant)
         with self._world.store.read() as state:
             return state.backups(tenant)
 
-    def manifests(self, location: str, tenant: str | None = None) -> list[BackupManifest]:
-        """Of the complete sets in a repository, newest first. Raises NotFound where there is none."""
+    def manifests(self, location: str, tenant: str | None = None) -> Iterator[BackupManifest]:
+        """Of the complete sets in a repository, newest first, each read when it is asked for. Raises NotFound where there is none,
+        BackupTooNew."""
         repository = self._world.repository(location)
         wanted = {"part": MANIFEST} | ({"tenant": tenant} if tenant else {})
-        return [read_manifest(repository, snapshot) for snapshot in reversed(repository.snapshots(wanted))]
+        return (read_manifest(repository, snapshot) for snapshot in reversed(repository.snapshots(wanted)))
 
     def repository_at(self, location: str, tenant: str | None) -> str:
         """A location that was named: one tenant's repository, or the place that has one for each tenant. Raises NotFound."""
@@ -92,22 +96,32 @@ class BackupUseCases:
             tenant = state.tenant(name)
         new = NewBackup(new_backup_id(), self._context.backup_location(name), kind, allow_partial)
 
-        def decide(state: State) -> Plan:
-            now = state.tenant(name)
-            return plan_backup(now, self._world.catalog.edition(now.edition), new, up=data_up(self._world, now))
+        def attempt(refused: Refused) -> Plan | None:
+            seen = observe_host(self._context, tenant.host, engine=True) if refused else None
 
-        plan = change(self._context, name, "backup.create", tenant.host, decide, dry_run=dry_run, wait_seconds=wait_seconds)
+            def decide(state: State) -> Plan:
+                now = state.tenant(name)
+                up = data_up(self._world, now)
+                first = moved_away(self._context, state, now, seen, refused) if seen and not up else []
+                return plan_backup(now, self._world.catalog.edition(now.edition), new, up=up, first=first)
+
+            return change(self._context, name, "backup.create", tenant.host, decide, dry_run=dry_run, wait_seconds=wait_seconds)
+
+        plan = replanning(self._context, tenant.host, attempt, keep=tenant.public_port)
         if not dry_run:
             retire_overdue(self._context, name)
         return plan if dry_run and plan else self.show(new.id)
 
     # proving
     def verify(self, id: str, *, quick: bool = False, dry_run: bool = False) -> Backup | Plan:
-        """Restore a set into a scratch stack, compare every fingerprint, write the proof (or why there is none) down.
+        """Restore a set into a scratch stack, compare every fingerprint, write the proof (or why there is none) down. What interrupted
+        proofs of the tenant's sets left is removed first. The tenant itself is nobody's to wait for: its own operations go on.
 
-        Raises NotFound, BackupFailed, RepositoryDamaged, WrongPassphrase.
+        Raises NotFound, BackupFailed, RepositoryDamaged, WrongPassphrase, Held while the same set is being proven.
         """
         backup = self.show(id)
+        if not dry_run:
+            self._remove_left(backup.tenant)
         try:
             plan = self._prove(backup, quick, dry_run)
         except LoomaError as error:
@@ -127,6 +141,7 @@ class BackupUseCases:
 
             def decide(state: State) -> Plan:
                 state.backup(backup.id)  # not pruned meanwhile; from here on it is in use
+                refuse_proof_under_way(state, backup.id)
                 return plan_verify(
                     scratch,
                     manifest,
@@ -140,17 +155,23 @@ class BackupUseCases:
                     quick=quick,
                 )
 
-            return change(self._context, scratch.name, "backup.verify", LOCAL, decide, dry_run=dry_run)
+            return change(self._context, scratch.name, VERIFY, LOCAL, decide, dry_run=dry_run, about=backup.tenant)
 
         return replanning(self._context, LOCAL, attempt)
 
+    def _remove_left(self, tenant: str) -> None:
+        from looma_cli.usecases.operations import OperationUseCases  # needs the runner, which who only looks does not
+
+        remove_left(self._context, OperationUseCases(self._context), VERIFY, tenant)
+
     def drill(self, budget_seconds: float, *, dry_run: bool = False) -> Iterator[Outcome]:
-        """Prove the newest set of each tenant, those with the oldest proof first, until the time is up; at least one."""
+        """Prove the newest set of each tenant, those with the oldest proof first, until the time is up; at least one. Whatever becomes of
+        one, also where it has to wait for somebody (Paused), the next one has its turn."""
         began = self._world.clock.now()
         for backup in self._least_proven():
             try:
                 done = self.verify(backup.id, dry_run=dry_run)
-            except (Paused, Cancelled):
+            except Cancelled:
                 raise
             except LoomaError as error:
                 yield Outcome(backup.tenant, error=error)
@@ -169,32 +190,58 @@ class BackupUseCases:
         return sorted(newest, key=lambda backup: (backup.tenant in proofs, proofs.get(backup.tenant, backup.created_at)))
 
     # keeping
-    def prune(self, tenant: str, retention: Retention = SEEDS_POLICY, *, dry_run: bool = False) -> tuple[Plan | None, list[Backup]]:
-        """Forget what the policy does not keep: (what was or would be done, the sets concerned). Never the last good or the last proven
-        set, nor one that an unfinished operation needs."""
-        location = self._context.backup_location(tenant)
-        repository = self._world.repository(location)
-        kept = set(repository.kept(retention, {"part": MANIFEST}))
-        ids = {snapshot.tags["set"] for snapshot in repository.snapshots({"part": MANIFEST}) if snapshot.id not in kept}
-        chosen: list[Backup] = []
+    def prunable(self, tenant: str | None = None) -> list[tuple[str, str]]:
+        """(tenant, repository) wherever there may be something to forget: its own, and the second place's where that is to be pruned. One
+        that is not there is left out, unless the state knows sets in it."""
+        with self._world.store.read() as state:
+            known = {(backup.tenant, backup.location) for backup in state.backups(tenant)}
+            names = {tenant} if tenant else {name for name, _ in known} | {one.name for one in state.tenants()}
+        found = [(name, place) for name in sorted(names) for place in self.places(name)]
+        return [(name, place) for name, place in found if (name, place) in known or self._may_exist(place)]
 
-        def decide(state: State) -> Plan | None:
-            stay = needed(state, tenant)
-            chosen[:] = [b for b in state.backups(tenant) if b.id in ids and b.id not in stay]
-            return plan_forget(tenant, location, chosen) if chosen else None
+    def places(self, tenant: str, *, copied: bool = True) -> list[str]:
+        """The tenant's repositories in which the policy holds; the second only where something was ``copied`` to it."""
+        second = self._context.backup_copy if copied and self._context.backup_copy_prune else None
+        places = [self._context.backup_location(tenant), *([second_place(second, tenant)] if second else [])]
+        return list(dict.fromkeys(places))
 
-        plan = change(self._context, tenant, "backup.prune", LOCAL, decide, dry_run=dry_run)
-        return plan, chosen
+    def _may_exist(self, location: str) -> bool:
+        try:
+            return self._world.repository(location).exists()
+        except LoomaError:  # who prunes it will say so
+            return True
+
+    def prune(
+        self, tenant: str, retention: Retention = SEEDS_POLICY, *, location: str | None = None, dry_run: bool = False
+    ) -> tuple[Plan | None, list[Backup]]:
+        """See ``pruning.prune``; ``location`` is the tenant's own repository if not given."""
+        return prune(self._context, tenant, location or self._context.backup_location(tenant), retention, dry_run=dry_run)
 
     def copy(self, tenant: str, target: str, *, dry_run: bool = False) -> Plan | None:
         """Have all of a tenant's sets in a second repository; ``target`` is the place that all tenants' repositories are in."""
         location = self._context.backup_location(tenant)
-        copies = f"{target.rstrip('/')}/{tenant}"
+        copies = second_place(target, tenant)
         if copies == location:
             raise NotAllowed(f"the backups of {tenant} are in {location} already", "name a second place, off this machine")
         sets = [backup for backup in self.list(tenant) if backup.location == location]
         plan = plan_copy(tenant, location, copies, sets)
         return change(self._context, tenant, "backup.copy", LOCAL, lambda state: plan if sets else None, dry_run=dry_run)
+
+
+def second_place(place: str, tenant: str) -> str:
+    """A tenant's repository in the place that has copies."""
+    return f"{place.rstrip('/')}/{tenant}"
+
+
+def refuse_proof_under_way(state: State, backup: str) -> None:
+    """Raises Held: a second scratch stack with the same set would say no more."""
+    for operation in state.operations(kind=VERIFY, open_only=True):
+        if any(step.params.get("backup") == backup for step in operation.plan.steps):
+            raise Held(
+                f"backup {backup} is being proven already, by operation {operation.id}",
+                f"wait for it: looma operation show {operation.id}",
+                operation=operation.id,
+            )
 
 
 def note_problem(world: World, id: str, error: LoomaError) -> None:
@@ -206,28 +253,11 @@ def note_problem(world: World, id: str, error: LoomaError) -> None:
         state.save_backup(replace(state.backup(id), problem=cause.message))
 
 
-def needed(state: State, tenant: str) -> set[str]:
-    """Ids of the sets that must stay, whatever a policy says: the last one, the last complete one, the last of those that no proof found
-    bad, the last proven one, those that unfinished operations use, and the safety backup of a restore while there is a way back from it."""
-    sets = state.backups(tenant)
-    complete = [backup for backup in sets if not backup.partial]
-    sound = [backup for backup in complete if not backup.problem]
-    proven = sorted((b for b in sets if b.verified_at and not b.problem), key=lambda b: b.verified_at or b.created_at)
-    last = {backup.id for backup in (*sets[:1], *complete[:1], *sound[:1], *proven[-1:])}
-    in_use = {step.params.get("backup", "") for operation in state.operations(open_only=True) for step in operation.plan.steps}
-    return last | in_use | _safety(state, tenant)
-
-
-def _safety(state: State, tenant: str) -> set[str]:
-    """Ids of the sets that were taken by the operations whose old layers are still kept."""
-    kept = {(one.reference.layer, one.reference.generation) for one in state.kept_layers(tenant)}
-    found: set[str] = set()
-    for operation in state.operations(tenant=tenant) if kept else ():
-        steps = operation.plan.steps
-        left = {tuple(layer) for step in steps if step.name == KeepLayers.name for layer in step.params["layers"]}
-        if left & kept:
-            found |= {step.params["backup"] for step in steps if step.name == BackupStores.name}
-    return found
+def moved_away(context: Context, state: State, tenant: Tenant, seen: HostObservation, refused: Refused) -> list[PlannedStep]:
+    """See ``plan.backups.moved``."""
+    edition, support = context.world.catalog.edition(tenant.edition), context.support_images(tenant.images)
+    held = held_on(state, tenant.host)
+    return moved(tenant, edition, seen, held, context.limits, refused, registry=context.registry, support_images=support)
 
 
 def data_up(world: World, tenant: Tenant) -> bool:
@@ -241,30 +271,6 @@ def data_up(world: World, tenant: Tenant) -> bool:
 def left_layers(state: State, tenant: str) -> list[LayerReference]:
     """Layers that the tenant has left and that still stand, services first."""
     return sorted((kept.reference for kept in state.kept_layers(tenant)), key=lambda one: one.layer != "app")
-
-
-def scratch_of(manifest: BackupManifest, now: datetime) -> Tenant:
-    """The record of a stack in which a set is proven: hidden from lists, without ports, hostname and certificate."""
-    known = decode_tenant({**manifest.tenant, "certificate": None, "ports": (), "subnets": ()})
-    return replace(
-        known,
-        name=f"{SCRATCH_NAME}-{secrets.token_hex(4)}",
-        display_name=f"proof of {manifest.backup.id}",
-        host=LOCAL,
-        status="provisioning",
-        hostname=None,
-        public_port=0,
-        platform=True,
-        data_generation=1,
-        app_generation=1,
-        created_at=now,
-        updated_at=now,
-        health="unknown",
-        checked_at=None,
-        last_backup=None,
-        last_proof=None,
-        settings={},
-    )
 
 
 def opened_secrets(context: Context, manifest: BackupManifest) -> dict[str, str]:

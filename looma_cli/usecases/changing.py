@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 
 from looma_cli.errors import Held
-from looma_cli.model.operation import Operation, Plan, StepRecord
+from looma_cli.model.operation import ABOUT, Operation, Plan, StepRecord
 from looma_cli.model.protocols import State
 from looma_cli.usecases.context import Context
 
@@ -23,9 +23,10 @@ def change(
     dry_run: bool = False,
     wait_seconds: float = 0,
     id: str | None = None,
+    about: str | None = None,
 ) -> Plan | None:
     """Run what ``decide`` says about the state as it is now; returns the plan, or None when there is nothing to do. ``id`` is the
-    operation's where it must be a certain one.
+    operation's where it must be a certain one; ``about`` the tenant it is about, where ``tenant`` is but a scratch stack for it.
 
     Raises Held while another operation, alive or interrupted, has the tenant.
     """
@@ -40,7 +41,7 @@ def change(
             with context.world.store.write() as state:
                 refuse_open(state, tenant)
                 plan = decide(state)
-                operation = None if plan is None else runner.begin(state, _operation(context, id, host, plan))
+                operation = None if plan is None else runner.begin(state, _operation(context, id, host, plan, about))
             if operation is not None:
                 runner.first(operation)
                 lease.committed()
@@ -64,6 +65,7 @@ def new_operation_id() -> str:
     return "op-" + secrets.token_hex(5)
 
 
-def _operation(context: Context, id: str, host: str, plan: Plan) -> Operation:
+def _operation(context: Context, id: str, host: str, plan: Plan, about: str | None) -> Operation:
     steps = tuple(StepRecord(step.name) for step in plan.steps)
-    return Operation(id, plan.kind, plan.tenant, host, "pending", plan, steps, context.world.clock.now())
+    result = {ABOUT: about} if about else {}
+    return Operation(id, plan.kind, plan.tenant, host, "pending", plan, steps, context.world.clock.now(), result=result)

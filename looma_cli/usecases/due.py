@@ -164,7 +164,7 @@ class DueBackups:
     def _kept(self, context: Context, result: DueResult) -> DueResult:
         """The copy and the policy, each whatever became of the other."""
         backups = BackupUseCases(context)
-        copied, forgotten, errors = None, (), []
+        copied, errors = None, []
         try:
             if context.backup_copy:
                 plan = backups.copy(result.tenant, context.backup_copy)
@@ -173,14 +173,16 @@ class DueBackups:
             raise
         except LoomaError as error:
             errors.append(error)
-        try:
-            forgotten = tuple(backup.id for backup in backups.prune(result.tenant)[1])
-        except Cancelled:
-            raise
-        except LoomaError as error:
-            errors.append(error)
+        forgotten: dict[str, None] = {}
+        for place in backups.places(result.tenant, copied=copied is not None):
+            try:
+                forgotten |= dict.fromkeys(backup.id for backup in backups.prune(result.tenant, location=place)[1])
+            except Cancelled:
+                raise
+            except LoomaError as error:
+                errors.append(error)
         status = "failed" if errors else result.status
-        return replace(result, status=status, copied=copied, forgotten=forgotten, errors=tuple(errors))
+        return replace(result, status=status, copied=copied, forgotten=tuple(forgotten), errors=tuple(errors))
 
     # what restores left
     def _retired(self) -> Iterator[DueResult]:

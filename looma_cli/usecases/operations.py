@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from looma_cli.errors import LoomaError, NotAllowed
-from looma_cli.model.operation import OPEN_STATUSES, Operation
+from looma_cli.model.operation import OPEN_STATUSES, Operation, about
 from looma_cli.model.protocols import State
 from looma_cli.runner import pivot_passed
 from looma_cli.usecases.context import Context
+
+BESIDE = ("backup.verify", "edition.rehearse")  # kinds that run in a scratch stack, under its name
 
 
 class OperationUseCases:
@@ -18,9 +20,13 @@ class OperationUseCases:
         self._world = context.world
 
     def list(self, tenant: str | None = None, all: bool = False) -> list[Operation]:
-        """Open operations, or with ``all`` the past ones too, newest first; a running one whose holder is dead reads interrupted."""
+        """Open operations, or with ``all`` the past ones too, newest first; a running one whose holder is dead reads interrupted. Those of
+        a tenant, and those about it that run under the name of a scratch stack."""
         with self._world.store.read() as state:
-            return [self._judged(state, operation) for operation in state.operations(tenant=tenant, open_only=not all)]
+            found = state.operations(tenant=tenant, open_only=not all)
+            if tenant is not None:
+                found = sorted((*found, *_beside(state, tenant, all)), key=lambda one: (one.started_at, one.id), reverse=True)
+            return [self._judged(state, operation) for operation in found]
 
     def show(self, id: str) -> Operation:
         with self._world.store.read() as state:
@@ -75,3 +81,9 @@ class OperationUseCases:
         lease = state.lease(f"tenant:{operation.tenant}")
         held = lease is not None and lease.operation == operation.id and self._world.leases.alive(lease)
         return operation if held else replace(operation, status="interrupted")
+
+
+def _beside(state: State, tenant: str, all: bool) -> list[Operation]:
+    """Those about a tenant that run under another name."""
+    found = [one for kind in BESIDE for one in state.operations(kind=kind, open_only=not all)]
+    return [one for one in found if one.tenant != tenant and about(one) == tenant]

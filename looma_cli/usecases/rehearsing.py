@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from looma_cli.errors import Cancelled, LoomaError, Paused
 from looma_cli.model.backup import Backup, BackupManifest
 from looma_cli.model.operation import Operation, Plan
 from looma_cli.model.protocols import State
@@ -12,15 +11,14 @@ from looma_cli.model.switch import Rehearsal, SwitchRequest
 from looma_cli.model.tenant import Tenant
 from looma_cli.plan.reallocate import Refused
 from looma_cli.plan.rehearsal import FRESH, KIND, plan_rehearsal, refuse_no_shadow, report
-from looma_cli.runner import pivot_passed
 from looma_cli.steps.backups import CERTIFICATE_KEY, BackupStores
 from looma_cli.steps.sets import read_set
-from looma_cli.usecases.backups import BackupUseCases, opened_secrets, scratch_of
+from looma_cli.usecases.backups import BackupUseCases, opened_secrets
 from looma_cli.usecases.changing import change
 from looma_cli.usecases.context import Context, held_on, observe_host
 from looma_cli.usecases.operations import OperationUseCases
 from looma_cli.usecases.replanning import replanning
-from looma_cli.usecases.requested import SCRATCH_NAME
+from looma_cli.usecases.scratch import remove_left, scratch_of
 from looma_cli.usecases.switching import SwitchUseCases, last_operation, room_on
 
 
@@ -40,7 +38,7 @@ class RehearsalUseCases:
         with self._world.store.read() as state:
             tenant = state.tenant(request.tenant)
         if not dry_run:
-            self._remove_left()
+            remove_left(self._context, self._operations, KIND)
         source, target = self._world.catalog.edition(tenant.edition), self._world.catalog.edition(request.edition)
         refuse_no_shadow(tenant, source, target, request.data, room_on(self._context, tenant))
         backup = self._fresh(tenant) or self._backups.create(tenant.name, dry_run=dry_run, wait_seconds=wait_seconds)
@@ -84,7 +82,7 @@ class RehearsalUseCases:
                     support_images=context.support_images(tenant.images),
                 )
 
-            return change(context, shadow.name, KIND, tenant.host, decide, dry_run=dry_run)
+            return change(context, shadow.name, KIND, tenant.host, decide, dry_run=dry_run, about=tenant.name)
 
         plan = replanning(context, tenant.host, attempt)
         assert plan is not None  # there is always something to do
@@ -108,28 +106,6 @@ class RehearsalUseCases:
             if any(step.name == BackupStores.name and step.params["backup"] == backup for step in operation.plan.steps):
                 return operation
         return None
-
-    def _remove_left(self) -> None:
-        """Shadows of rehearsals that were interrupted: nobody goes on with those."""
-        for operation in self._operations.list():
-            if operation.kind != KIND or operation.status not in ("interrupted", "paused"):
-                continue
-            go = self._operations.resume if pivot_passed(operation) else self._operations.rollback
-            try:
-                go(operation.id)
-            except (Cancelled, Paused):
-                raise
-            except LoomaError as error:  # taken over by somebody else: theirs
-                self._context.reporter.warn(f"{operation.tenant}, left by a rehearsal, could not be removed: {error.message}")
-        self._remove_leases()
-
-    def _remove_leases(self) -> None:
-        """Of processes that died before their operation began: nobody asks for a shadow's lease once more, and so takes it over."""
-        with self._world.store.write() as state:
-            for lease in state.leases():
-                name = lease.resource.removeprefix("tenant:")
-                if name.startswith(f"{SCRATCH_NAME}-") and not state.open_operation(name) and not self._world.leases.alive(lease):
-                    state.remove_lease(lease.resource)
 
 
 def shadow_of(tenant: Tenant, manifest: BackupManifest, context: Context) -> Tenant:

@@ -95,10 +95,14 @@ class RestoreUseCases:
             if request.tenant and manifest.backup.tenant != request.tenant:
                 raise _anothers(request.tenant, manifest.backup, f" --from {place}")
             return manifest
-        found = self._backups.manifests(place, request.tenant)
-        if not found:
+        newest: BackupManifest | None = None
+        for manifest in self._backups.manifests(place, request.tenant):
+            if not manifest.backup.partial:
+                return manifest
+            newest = newest or manifest
+        if newest is None:
             raise NotFound(f"{place} has no complete backup", f"looma backup list --from {place}")
-        return next((manifest for manifest in found if not manifest.backup.partial), found[0])
+        return newest
 
     # beside what runs
     def _in_place(self, name: str, manifest: BackupManifest, request: RestoreRequest, dry_run: bool, wait_seconds: float) -> Plan | None:

@@ -54,5 +54,6 @@ def open_looma(
         workers=workers,
         backup_repository=place(settings.backup_repository or str(settings.home / "backups")),
         backup_copy=place(settings.backup_copy) if settings.backup_copy else None,
+        backup_copy_prune=settings.backup_copy_prune,
     )
     return Looma(settings, context, world, environment)

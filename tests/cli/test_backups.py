@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from looma_cli.errors import EngineUnavailable
 from tests.cli.backups import failing, only_backup, with_backup
 from tests.cli.conftest import Cli
 from tests.stored import fill
@@ -214,6 +217,63 @@ def test_drill_goes_on_after_a_failure_and_exits_5(acme: Cli) -> None:
     assert (results["beta"]["status"], results["beta"]["backup"]) == ("failed", None)
     assert results["beta"]["error"]["message"]
     assert acme("backup", "drill").out.endswith("1 proven, 1 failed\n")
+
+
+def test_drill_goes_on_after_a_pause_and_exits_8(acme: Cli) -> None:
+    with_backup(acme, a="1")
+    assert acme("tenant", "create", "beta", "--edition", "basic", "--profile", "lite").code == 0
+    with_backup(acme, tenant="beta", b="2")
+    gone = EngineUnavailable("the engine went away", "start it")
+    acme.machine.engine.fail_on("start", gone, layer="data")
+    result = acme("backup", "drill")
+    assert result.code == 8
+    assert result.out.endswith("\n1 proven, 0 failed, 1 paused\n")
+    acme.machine.engine.fail_on("start", gone, layer="data")
+    broken = acme.json("backup", "list", "beta")["backups"][0]["location"]
+    acme.machine.places[broken].damaged = True
+    results = {each["tenant"]: each for each in acme.json("backup", "drill", code=8)["results"]}
+    assert {name: each["status"] for name, each in results.items()} == {"acme": "paused", "beta": "failed"}
+    assert results["acme"]["error"]["code"] == "paused"
+    acme.machine.places[broken].damaged = False
+    assert acme("backup", "drill").out.endswith("\n2 proven, 0 failed\n")
+    assert acme.json("operation", "list") == {"operations": []}
+
+
+def test_a_proof_under_way_is_seen_where_its_tenant_is(acme: Cli) -> None:
+    with_backup(acme, a="1")
+    acme.machine.engine.fail_on("start", EngineUnavailable("the engine went away", "start it"), layer="data")
+    paused = acme.json("backup", "verify", "acme", code=8)["error"]
+    (operation,) = acme.json("operation", "list", "--tenant", "acme")["operations"]
+    assert (operation["kind"], operation["tenant"], operation["status"]) == ("backup.verify", "acme", "paused")
+    assert operation["id"] in paused["hint"]
+    assert acme.json("status", "acme")["operations"] == [operation]
+    for command in (["operation", "list"], ["status"], ["tenant", "show", "acme"]):
+        row = next(line for line in acme(*command).out.splitlines() if operation["id"] in line)
+        assert row.split()[1:3] == ["backup.verify", "acme"]
+    assert "stack   " in acme("operation", "show", operation["id"]).out
+    assert "looma-scratch" not in acme("operation", "list").out
+    assert acme.json("tenant", "stop", "acme")["status"] == "stopped"
+
+
+def test_list_of_a_place_shows_a_newer_releases_set_as_a_line(acme: Cli) -> None:
+    older = with_backup(acme, a="1")
+    acme.machine.clock.sleep(60)
+    newer = with_backup(acme, a="2")
+    place = acme.machine.places[newer["location"]]
+    for key, one in place.stored.items():
+        if one.snapshot.tags["set"] == newer["id"] and one.snapshot.tags["part"] == "manifest":
+            tags = {**one.snapshot.tags, "format": "99", "by": "looma 9.0"}
+            place.stored[key] = replace(one, snapshot=replace(one.snapshot, tags=tags))
+    found = acme.json("backup", "list", "--from", newer["location"])["backups"]
+    assert [one["id"] for one in found] == [newer["id"], older["id"]]
+    assert found[1] == older
+    assert list(found[0]) == KEYS
+    assert "newer looma" in found[0]["problem"]
+    for width in ("60", "100"):
+        lines = acme("backup", "list", "--from", newer["location"], terminal=True, COLUMNS=width, NO_COLOR="1").out.splitlines()
+        assert "unknown" in next(line for line in lines if newer["id"] in line)
+        assert "newer" in " ".join(lines)
+        assert all(len(line) <= int(width) for line in lines)
 
 
 def test_drill_of_nothing(cli: Cli) -> None:

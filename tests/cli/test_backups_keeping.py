@@ -65,10 +65,47 @@ def test_prune_asks(aged: Cli) -> None:
     before = ids(aged)
     refused = aged("backup", "prune", "--keep-last", "1", terminal=True, answer="n\n", NO_COLOR="1")
     assert refused.code == 1
-    assert "Forget 2 backups of acme? There is no way back. [y/N]" in refused.err
+    asked = f"Forget 2 backups of acme in {aged.machine.home}/backups/acme? There is no way back. [y/N]"
+    assert asked in " ".join(refused.err.split())
     assert aged.json("backup", "prune", "--keep-last", "1", code=2)["error"]["code"] == "confirmation_required"
     assert ids(aged) == before
     assert aged("backup", "prune", "--keep-last", "9").code == 0, "nothing to ask about"
+
+
+def test_prune_looks_through_the_second_place_as_well(aged: Cli) -> None:
+    newest, *others = ids(aged)
+    there = {"LOOMA_BACKUP_COPY": "/mnt/elsewhere"}
+    aged.json("backup", "copy", **there)
+    results = aged.json("backup", "prune", "--keep-last", "1", "--yes", **there)["results"]
+    assert [(each["location"], set(each["backups"])) for each in results] == [
+        (f"{aged.machine.home}/backups/acme", set(others)),
+        ("/mnt/elsewhere/acme", set(others)),
+    ]
+    assert [one["id"] for one in aged.json("backup", "list", "--from", "/mnt/elsewhere/acme")["backups"]] == [newest]
+    assert "2 backups forgotten in" not in aged("backup", "prune", "--keep-last", "1", "--yes", **there).out
+
+
+def test_prune_of_a_place_that_is_named(aged: Cli) -> None:
+    newest, *_ = everything = ids(aged)
+    aged.json("backup", "copy", "--to", "/mnt/elsewhere")
+    refused = aged("backup", "prune", "--from", "/mnt/elsewhere/acme", "--keep-last", "1", terminal=True, answer="n\n", NO_COLOR="1")
+    assert "Forget 2 backups of acme in /mnt/elsewhere/acme?" in " ".join(refused.err.split())
+    (result,) = aged.json("backup", "prune", "acme", "--from", "/mnt/elsewhere", "--keep-last", "1", "--yes")["results"]
+    assert (result["tenant"], len(result["backups"])) == ("acme", 2)
+    assert [one["id"] for one in aged.json("backup", "list", "--from", "/mnt/elsewhere/acme")["backups"]] == [newest]
+    assert ids(aged) == everything
+    assert aged.json("backup", "prune", "--from", "/mnt/nowhere", "--yes", code=3)["error"]["code"] == "not_found"
+
+
+def test_prune_of_sets_that_the_state_has_lost(aged: Cli) -> None:
+    newest, *others = ids(aged)
+    with aged.machine.world().store.write() as state:
+        for id in (newest, *others):
+            state.remove_backup(id)
+    (result,) = aged.json("backup", "prune", "--keep-last", "1", "--yes")["results"]
+    assert set(result["backups"]) == set(others)
+    (result,) = aged.json("backup", "prune", "acme", "--keep-last", "1", "--yes")["results"]
+    assert result["backups"] == []
 
 
 def test_prune_of_all_goes_on_after_one_that_fails(aged: Cli) -> None:

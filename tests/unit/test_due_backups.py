@@ -96,8 +96,10 @@ def test_the_failure_of_one_does_not_stop_the_others(machine: Machine) -> None:
     assert statuses(machine) == {"acme": "done", "beta": "not_due"}
 
 
-def test_after_a_backup_it_is_copied_and_what_is_too_old_forgotten(machine: Machine) -> None:
-    machine.environment["LOOMA_BACKUP_COPY"] = "s3:https://elsewhere.example/looma"
+@pytest.mark.parametrize(("pruned", "left"), [("true", 1), ("false", 2)])
+def test_after_a_backup_it_is_copied_and_what_is_too_old_forgotten(machine: Machine, pruned: str, left: int) -> None:
+    """In the second place too, unless that lets nothing be removed."""
+    machine.environment |= {"LOOMA_BACKUP_COPY": "s3:https://elsewhere.example/looma", "LOOMA_BACKUP_COPY_PRUNE": pruned}
     first = run(machine)["acme"]
     assert (first.copied, first.forgotten) == (1, ())
     machine.clock.sleep(31 * DAY)
@@ -105,7 +107,7 @@ def test_after_a_backup_it_is_copied_and_what_is_too_old_forgotten(machine: Mach
     assert (later.copied, later.forgotten) == (2, (first.backup.id,))  # type: ignore[union-attr]
     assert sets(machine, "acme") == ["full"]
     copies = machine.places["s3:https://elsewhere.example/looma/acme"].stored.values()
-    assert len({stored.snapshot.tags["set"] for stored in copies}) == 2
+    assert len({stored.snapshot.tags["set"] for stored in copies}) == left
 
 
 def test_a_copy_that_fails_is_told_and_the_backup_stays(machine: Machine) -> None:

@@ -60,9 +60,12 @@ class JournalSection(Section):
             raise no_operation(id)
         return self._with_steps(found[0])
 
-    def operations(self, *, tenant: str | None = None, open_only: bool = False, limit: int | None = None) -> list[Operation]:
+    def operations(
+        self, *, tenant: str | None = None, kind: str | None = None, open_only: bool = False, limit: int | None = None
+    ) -> list[Operation]:
         """Newest first; two queries, however many there are."""
-        of_tenant = (OPERATIONS.c.tenant == tenant,) if tenant is not None else ()
+        given = {OPERATIONS.c.tenant: tenant, OPERATIONS.c.kind: kind}
+        of_tenant = [column == value for column, value in given.items() if value is not None]
         of_status = (IS_OPEN,) if open_only else ()
         chosen = select(*rows.OPERATION_COLUMNS).where(*of_tenant, *of_status).order_by(*NEWEST_FIRST).limit(limit)
         ids = chosen.with_only_columns(OPERATIONS.c.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -36,6 +37,8 @@ def table(backups: Sequence[Any], screen: Screen) -> list[str]:
 
 
 def _proof(backup: Any) -> str:
+    if not backup.datastores:  # of a set that this release cannot read; why not is the remark
+        return Painted("unknown", "dim")
     if backup.problem:
         return state("failed")
     return ago(backup.verified_at) if backup.verified_at else Painted("never", "dim")
@@ -119,10 +122,11 @@ def drilled(results: Sequence[Mapping[str, Any]], screen: Screen) -> list[str]:
     """What came of proofs, a tenant a line, and the sum of it."""
     columns = (Column("tenant", least=10), Column("result"), Column("what", drop=1, least=20, wrap=True))
     rows = [(r["tenant"], _outcome(r), r["error"]["message"] if r["error"] else _restored(r["backup"])) for r in results]
-    failed = sum(bool(r["error"]) for r in results)
     if not rows:
         return []
-    return [*laid_out(columns, rows, screen), "", f"{len(rows) - failed} proven, {failed} failed"]
+    counts = Counter(r["status"] for r in results)
+    words = [f"{counts[word]} {word}" for word in ("proven", "failed", "paused", "held") if counts[word] or word in ("proven", "failed")]
+    return [*laid_out(columns, rows, screen), "", ", ".join(words)]
 
 
 def _restored(backup: Mapping[str, Any]) -> str:
@@ -139,8 +143,8 @@ def kept(results: Sequence[Mapping[str, Any]], screen: Screen) -> list[str]:
 
 def _sets(row: Mapping[str, Any]) -> str:
     count = plural(len(row["backups"]), "backup") if row["backups"] else "no backup"
-    return f"{count} in {row['location']}" if "location" in row else f"{count} forgotten"
+    return f"{count} {'forgotten ' if row['status'] == 'pruned' else ''}in {row['location']}"
 
 
 def _outcome(row: Mapping[str, Any]) -> Painted:
-    return state("failed") if row["error"] else Painted(f"● {row['status']}", "green", head=True)
+    return state(row["status"]) if row["error"] else Painted(f"● {row['status']}", "green", head=True)

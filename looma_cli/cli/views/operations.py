@@ -10,6 +10,7 @@ from looma_cli.cli.layout import table as laid_out
 from looma_cli.cli.terminal import Screen
 from looma_cli.cli.views.steps import title
 from looma_cli.cli.words import ago, moment, span, state
+from looma_cli.model.operation import about
 
 COLUMNS = (
     Column("id"),
@@ -28,7 +29,7 @@ def table(operations: Sequence[Any], screen: Screen) -> list[str]:
 def _cells(operation: Any) -> tuple[str, ...]:
     done = sum(step.status == "done" for step in operation.steps)
     steps = f"{done}/{len(operation.steps)}"
-    return operation.id, operation.kind, operation.tenant, state(operation.status), steps, ago(operation.started_at)
+    return operation.id, operation.kind, about(operation), state(operation.status), steps, ago(operation.started_at)
 
 
 def page(operation: Any, screen: Screen) -> list[str]:
@@ -36,7 +37,8 @@ def page(operation: Any, screen: Screen) -> list[str]:
     head = f"{screen.paint(operation.id, 'bold')}  {screen.paint(status[:1], status.style)} {status[2:]}"
     pairs = [
         ("kind", operation.kind),
-        ("tenant", operation.tenant),
+        ("tenant", about(operation)),
+        ("stack", operation.tenant if operation.tenant != about(operation) else ""),
         ("host", operation.host),
         ("started", moment(operation.started_at)),
         ("finished", moment(operation.finished_at)),

@@ -56,6 +56,15 @@ def card(tenant: Any, screen: Screen) -> list[str]:
     return lines
 
 
+def card_under_way(shown: tuple[Any, Sequence[Any]], screen: Screen) -> list[str]:
+    """The card, and the tenant's operations that are not through."""
+    from looma_cli.cli.views import operations
+
+    tenant, unfinished = shown
+    more = ["", screen.paint("Pending operations", "bold"), *operations.table(unfinished, screen)] if unfinished else []
+    return [*card(tenant, screen), *more]
+
+
 def headline(tenant: Any, screen: Screen) -> str:
     status = state(tenant.status)
     name = screen.paint(tenant.name, "bold")

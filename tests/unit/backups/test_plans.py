@@ -30,7 +30,7 @@ def names(plan: object) -> list[str]:
 
 @pytest.mark.parametrize(
     ("status", "before", "after"),
-    [("running", [], []), ("suspended", [], []), ("stopped", ["start-layer", "await-stores"], ["stop-layer"])],
+    [("running", [], []), ("suspended", ["await-writes"], []), ("stopped", ["start-layer", "await-stores"], ["stop-layer"])],
 )
 def test_create(tmp_path: Path, status: str, before: list[str], after: list[str]) -> None:
     plan = planned(tmp_path, status).looma().backups.create("acme", dry_run=True)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from looma_cli.errors import BackupTooNew, LoomaError, SubnetTaken
+from looma_cli.errors import BackupTooNew, EngineUnavailable, Held, LoomaError, Paused, SubnetTaken
 from looma_cli.model.backup import BACKUP_FORMAT
+from looma_cli.model.operation import about
 from tests.crash.backups import COPY, NOW, PLACE, data, machine_with_sets, oldest, restore
 from tests.crash.mortal import Mortal
 from tests.fakes.datastore import FakeDatastore
@@ -167,7 +169,6 @@ def test_a_set_of_a_newer_release_is_refused_and_left_alone(machine: Mortal) -> 
         lambda: looma.restores.restore(restore(backup=id)),
         lambda: looma.restores.restore(restore(backup=id, new_name="globex")),
         lambda: looma.restores.restore(restore(location="/backups")),
-        lambda: looma.backups.list("acme", location="/backups"),
     )
     for attempt in attempts:
         with pytest.raises(BackupTooNew, match=r"looma 9\.0") as caught:
@@ -186,6 +187,83 @@ def test_a_proof_of_a_set_whose_repository_moved_away_says_so_and_nothing_of_the
     machine.places[PLACE].reachable = True
     assert_no_scratch(machine)
     assert len(machine.places[COPY].stored) == 3
+
+
+def test_a_drill_goes_on_after_a_proof_that_is_paused(machine: Mortal) -> None:
+    machine.process().tenants.create(lite("beta"))
+    machine.process().backups.create("beta")
+    machine.engine.fail_on("start", EngineUnavailable("the engine went away", "start it"), layer="data")
+    first, second = machine.process().backups.drill(3600)
+    assert isinstance(first.error, Paused)
+    assert (second.error, second.tenant) == (None, "beta")
+    (left,) = machine.process().operations.list("acme")
+    assert left.status == "paused"
+
+
+def test_the_next_proof_takes_away_what_an_interrupted_one_left(machine: Mortal) -> None:
+    id = oldest(machine)
+    with pytest.raises(Killed):
+        machine.process(12).backups.verify(id)
+    (left,) = machine.process().operations.list("acme")
+    machine.process().backups.verify(id)
+    assert machine.process().operations.show(left.id).status == "rolled_back"
+    assert_no_scratch(machine)
+
+
+def test_a_proof_that_was_interrupted_once_it_was_written_down_is_finished(machine: Mortal) -> None:
+    id = oldest(machine)
+    for at in range(13, 60):
+        one = machine.copy(machine.home.with_name(f"at-{at}"))
+        looma = one.process(at)
+        with suppress(Killed):
+            looma.backups.verify(id)
+        if one.process().backups.show(id).verified_at:
+            break
+    (left,) = one.process().operations.list("acme")
+    one.process().backups.verify(id)
+    assert one.process().operations.show(left.id).status == "done"
+    assert_no_scratch(one)
+
+
+def test_a_proof_belongs_to_its_tenant_in_every_listing_and_holds_it_not(machine: Mortal) -> None:
+    with pytest.raises(Killed):
+        machine.process(12).backups.verify(oldest(machine))
+    looma = machine.process()
+    (proof,) = looma.operations.list("acme")
+    assert (proof.kind, about(proof)) == ("backup.verify", "acme")
+    assert looma.operations.list(proof.tenant) == [proof]
+    assert [one.id for one in looma.status.tenant("acme").operations] == [proof.id]
+    assert looma.operations.list("beta") == []
+    assert looma.tenants.stop("acme").status == "stopped"  # type: ignore[union-attr]
+    looma.tenants.delete("acme", backup=False)
+    machine.process().operations.resume(proof.id)
+    past = machine.process().operations.list("acme", all=True)
+    assert {one.kind for one in past} >= {"backup.verify", "tenant.delete"}
+    assert past == sorted(past, key=lambda one: (one.started_at, one.id), reverse=True)
+
+
+def test_the_same_set_is_not_proven_twice_at_once(machine: Mortal) -> None:
+    id, met = oldest(machine), []
+    restored = FakeDatastore.restore
+
+    def meanwhile(store, streams, progress):  # type: ignore[no-untyped-def]
+        if not met:
+            with pytest.raises(Held, match="is being proven already") as caught:
+                machine.looma().backups.verify(id)
+            met.append(caught.value.exit_code)
+        restored(store, streams, progress)
+
+    opened = machine.stores.open
+
+    def opening(*which):  # type: ignore[no-untyped-def]
+        store = opened(*which)
+        store.restore = lambda streams, progress: meanwhile(store, streams, progress)
+        return store
+
+    machine.stores.open = opening  # type: ignore[method-assign]
+    assert machine.looma().backups.verify(id).verified_at is not None  # type: ignore[union-attr]
+    assert met == [4]
+    assert machine.looma().backups.show(id).problem == ""
 
 
 def test_a_drill_goes_on_after_a_set_that_is_damaged(machine: Mortal) -> None:

@@ -1,6 +1,7 @@
 """Which backups stay, and where else they are."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +12,7 @@ from looma_cli.cli.commands.backup.noun import noun
 from looma_cli.cli.commands.backup.results import Results, joined, result
 from looma_cli.cli.session import Session
 from looma_cli.cli.words import plural
-from looma_cli.errors import Cancelled, InvalidValue, LoomaError, Paused, UsageError
+from looma_cli.errors import Cancelled, InvalidValue, LoomaError, UsageError
 from looma_cli.model import validation
 
 
@@ -37,6 +38,10 @@ Within = Annotated[
         "--keep-within", metavar="TIME", help="Keep all of that time: 30d, 1y6m.", callback=options.checked(validation.retention_time)
     ),
 ]
+At = Annotated[
+    str | None,
+    typer.Option("--from", help="Prune this repository instead of those that the settings name: a folder, sftp:… or s3:….", **PLACE),
+]
 To = Annotated[str | None, typer.Option("--to", help="The second place; LOOMA_BACKUP_COPY if not given.", **PLACE)]
 
 
@@ -46,7 +51,8 @@ To = Annotated[str | None, typer.Option("--to", help="The second place; LOOMA_BA
     waits=False,
     example="""
 looma backup prune --dry-run
-looma backup prune acme --keep-daily 7 --keep-weekly 4 --yes""",
+looma backup prune acme --keep-daily 7 --keep-weekly 4 --yes
+looma backup prune --from sftp:backup@nas.example:/looma/acme""",
 )
 def prune(
     session: Session,
@@ -56,25 +62,40 @@ def prune(
     daily: Daily = None,
     weekly: Weekly = None,
     within: Within = None,
+    from_: At = None,
     yes: options.Yes = False,
 ) -> Any:
     """Forget backups that the policy does not keep (30 days if none is given), and free their space.
 
-    Never the last complete one, the last proven one, or one that an unfinished operation needs.
+    Each tenant's repository as it is, also backups that this state does not know, and the second place if LOOMA_BACKUP_COPY is set. Never
+    the last complete one there, the last proven one, one that an unfinished operation needs, or one that cannot be read.
     """
     policy = _policy({"last": last, "hourly": hourly, "daily": daily, "weekly": weekly, "within": within})
-    tenants = _tenants(session, tenant)
+    places = _places(session, tenant, from_)
     backups = session.looma.backups
     if session.dry_run:
-        return joined("backup.prune", [backups.prune(name, *policy, dry_run=True)[0] for name in tenants])
+        return joined("backup.prune", [backups.prune(name, *policy, location=place, dry_run=True)[0] for name, place in places])
     if not yes:
-        _ask(session, {name: len(backups.prune(name, *policy, dry_run=True)[1]) for name in tenants})
+        _ask(session, places, policy)
 
-    def turn(name: str) -> dict[str, Any]:
-        _, forgotten = backups.prune(name, *policy)
-        return result(name, None, "pruned", backups=[backup.id for backup in forgotten])
+    def turn(name: str, place: str) -> dict[str, Any]:
+        _, forgotten = backups.prune(name, *policy, location=place)
+        return result(name, None, "pruned", location=place, backups=[backup.id for backup in forgotten])
 
-    return _each(session, tenants, turn, only=tenant).page("backups.kept", "There are no backups yet.")
+    return _each(session, places, turn, only=tenant).page("backups.kept", "There are no backups yet.")
+
+
+def _places(session: Session, tenant: str | None, place: str | None) -> list[tuple[str, str]]:
+    """(tenant, repository) of all that is meant. Raises NotFound for a name that nothing has, and for a place where nothing is."""
+    backups = session.looma.backups
+    if place is not None:
+        location = backups.repository_at(place, tenant)
+        names = [tenant] if tenant else sorted({backup.tenant for backup in backups.list(location=location)})
+        return [(name, location) for name in names]
+    places = backups.prunable(tenant)
+    if tenant and not places:
+        session.looma.tenants.show(tenant)
+    return places
 
 
 def _policy(given: dict[str, Any]) -> list[Any]:
@@ -87,8 +108,13 @@ def _policy(given: dict[str, Any]) -> list[Any]:
     return [Retention(**values)] if values else []
 
 
-def _ask(session: Session, counts: dict[str, int]) -> None:
-    concerned = [f"{plural(count, 'backup')} of {name}" for name, count in counts.items() if count]
+def _ask(session: Session, places: list[tuple[str, str]], policy: list[Any]) -> None:
+    """Where anything would go. What cannot be looked at is left to be reported when its turn comes."""
+    concerned = []
+    for name, place in places:
+        with suppress(LoomaError):
+            _, chosen = session.looma.backups.prune(name, *policy, location=place, dry_run=True)
+            concerned += [f"{plural(len(chosen), 'backup')} of {name} in {place}"] if chosen else []
     if concerned:
         session.confirm(f"Forget {', '.join(concerned)}? There is no way back.", yes=False)
 
@@ -111,12 +137,13 @@ def copy(session: Session, tenant: OptionalTenant = None, to: To = None) -> Any:
     if session.dry_run:
         return joined("backup.copy", [backups.copy(name, target, dry_run=True) for name in tenants])
 
-    def turn(name: str) -> dict[str, Any]:
+    def turn(name: str, place: str) -> dict[str, Any]:
         plan = backups.copy(name, target)
         copied = plan.steps[0].params["backups"] if plan else []
-        return result(name, None, "copied", location=f"{target.rstrip('/')}/{name}", backups=copied)
+        return result(name, None, "copied", location=place, backups=copied)
 
-    return _each(session, tenants, turn, only=tenant).page("backups.kept", "There are no backups yet.")
+    places = [(name, f"{target.rstrip('/')}/{name}") for name in tenants]
+    return _each(session, places, turn, only=tenant).page("backups.kept", "There are no backups yet.")
 
 
 def _tenants(session: Session, tenant: str | None) -> list[str]:
@@ -127,16 +154,18 @@ def _tenants(session: Session, tenant: str | None) -> list[str]:
     return having
 
 
-def _each(session: Session, tenants: list[str], turn: Callable[[str], dict[str, Any]], *, only: str | None) -> Results:
-    """One after the other; a tenant's failure is reported and the next one tried, unless only one was asked for."""
+def _each(
+    session: Session, places: list[tuple[str, str]], turn: Callable[[str, str], dict[str, Any]], *, only: str | None
+) -> Results:
+    """One after the other; a failure is reported and the next one tried, unless only one was asked for."""
     results = Results(session)
-    for name in tenants:
+    for name, place in places:
         try:
-            results.add(turn(name))
-        except (Paused, Cancelled):
+            results.add(turn(name, place))
+        except Cancelled:
             raise
         except LoomaError as error:
-            if only:
+            if only and len(places) == 1:
                 raise
-            results.add(result(name, error, "failed"))
+            results.add(result(name, error, "failed", location=place))
     return results

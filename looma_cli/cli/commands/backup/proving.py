@@ -57,7 +57,7 @@ looma backup drill --budget 30m -o json""",
 def drill(session: Session, budget: Budget = "30m") -> Any:
     """Prove the newest backup of each tenant, those with the oldest proof first, until the time is up; at least one.
 
-    Exit code 5 if a proof failed.
+    One that fails or has to wait for you does not stop the others. Exit code 5 if a proof failed, 8 if one is paused.
     """
     outcomes = session.looma.backups.drill(validation.duration(budget), dry_run=session.dry_run)
     if session.dry_run:

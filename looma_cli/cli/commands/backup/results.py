@@ -7,18 +7,23 @@ from looma_cli.cli.documents import document
 from looma_cli.cli.failures import envelope, explain
 from looma_cli.cli.present import Page
 from looma_cli.cli.session import Session
-from looma_cli.errors import LoomaError
+from looma_cli.errors import Held, LoomaError, Paused
 from looma_cli.model.operation import Plan
 
 
 def result(tenant: str, error: LoomaError | None, status: str, **done: Any) -> dict[str, Any]:
-    """``{tenant, status, …, error}``; ``status`` is what it is called when there is no error."""
+    """``{tenant, status, …, error}``; ``status`` is what it is called when there is no error. What has to be gone on with is paused, what
+    somebody else works on is held; any other error is a failure."""
     return {
         "tenant": tenant,
-        "status": "failed" if error else status,
+        "status": _status(error) if error else status,
         **{key: document(value) for key, value in done.items()},
         "error": failed_result(error) if error else None,
     }
+
+
+def _status(error: LoomaError) -> str:
+    return "paused" if isinstance(error, Paused) else "held" if isinstance(error, Held) else "failed"
 
 
 def failed_result(error: LoomaError) -> dict[str, Any]:
@@ -27,7 +32,8 @@ def failed_result(error: LoomaError) -> dict[str, Any]:
 
 
 class Results:
-    """Collects results, says each as it comes, and sets the exit code ``failing`` if one failed."""
+    """Collects results, says each as it comes, and sets the exit code to the worst: ``failing`` if one failed, 8 if one is paused. One
+    that is held by somebody else is no failure."""
 
     def __init__(self, session: Session, *, failing: int = 1) -> None:
         self._session = session
@@ -38,8 +44,8 @@ class Results:
         self._rows.append(row)
         error = row["error"]
         self._session.reporter.note(f"{row['tenant']}: {row['status']}{' (' + error['message'] + ')' if error else ''}")
-        if error:
-            self._session.exit_code = self._failing
+        worst = {"failed": self._failing, "paused": Paused.exit_code}.get(row["status"], 0)
+        self._session.exit_code = max(self._session.exit_code, worst)
 
     def page(self, view: str, empty: str) -> Page:
         self._session.close()

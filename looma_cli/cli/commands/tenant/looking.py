@@ -5,7 +5,7 @@ from typing import Any
 
 from looma_cli.cli import options
 from looma_cli.cli.commands.tenant.noun import noun
-from looma_cli.cli.present import Listing
+from looma_cli.cli.present import Listing, Page
 from looma_cli.cli.session import Session
 from looma_cli.errors import LoomaError
 
@@ -25,8 +25,11 @@ def list_(session: Session) -> Listing:
 
 @noun.verb("show", example="looma tenant show acme -o yaml")
 def show(session: Session, name: options.Tenant) -> Any:
-    """Show all that is recorded of a tenant: ports, subnets, settings, times."""
-    return session.looma.tenants.show(name)
+    """Show all that is recorded of a tenant: ports, subnets, settings, times, and what is under way or waits for somebody."""
+    tenant = session.looma.tenants.show(name)
+    if session.output != "table":
+        return tenant
+    return Page((tenant, session.looma.operations.list(name)), "tenants.card_under_way")
 
 
 def _titles(session: Session) -> Mapping[str, str]:
