@@ -65,7 +65,9 @@ class SshConnection:
         with self._opening:
             if self._master is None or not self._master.alive():
                 self._raise_remembered()
-                self._master = self._opened(self._again_seconds if self._master else FIRST_SECONDS)
+                patience = self._again_seconds if self._master else FIRST_SECONDS
+                self._master = None  # once it has been waited for in vain, it is waited for no longer than anybody
+                self._master = self._opened(patience)
             return self._master
 
     def connected(self, grace_seconds: float = 0.0) -> bool:

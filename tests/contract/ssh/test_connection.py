@@ -188,6 +188,11 @@ def test_a_host_that_does_not_come_back_is_given_up(connect: Connect, server: Ss
     with pytest.raises(HostUnreachable, match="host far cannot be reached"):
         connection.run("true")
     assert 4 < time.monotonic() - started < 10
+    time.sleep(1.1)  # what was found is not asked again at once
+    started = time.monotonic()
+    with pytest.raises(HostUnreachable):
+        connection.run("true")
+    assert time.monotonic() - started < 8
     server.start()
     time.sleep(1.1)
     assert connection.run("echo back")[1] == b"back\n"
