@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from looma_cli.errors import Cancelled, Conflict, Held, LoomaError, NotAllowed, OperationFailed, Paused, Unreachable, UsageError
-from looma_cli.model.operation import Operation, StepRecord, put_back
+from looma_cli.model.operation import NOT_AS_BEFORE, Operation, StepRecord, put_back
 from looma_cli.model.protocols import State
 from looma_cli.model.reporting import Reporter
 from looma_cli.model.world import World
@@ -96,14 +96,15 @@ class Runner:
         return self._finish(operation, "done")
 
     def back(self, operation: Operation) -> Operation:
-        """Undo what was done or begun, newest first. Raises NotAllowed past the pivot, Paused when an undo fails."""
+        """Undo what was done or begun, newest first. What was made on another host than the operation's own is left where that host cannot
+        be reached, and the step's detail says so. Raises NotAllowed past the pivot, Paused when an undo fails."""
         if pivot_passed(operation):
             raise NotAllowed(
                 f"operation {operation.id} is past its point of no return: it can only go forward", f"looma operation resume {operation.id}"
             )
         operation = self._save(replace(operation, status="running", direction="back"))
         self._reporter.operation_started(operation)
-        operation = self._undo_all(operation)
+        operation = self._undo_all(operation, leaving=True)
         return self._finish(operation, "rolled_back")
 
     # forward, one step
@@ -127,12 +128,12 @@ class Runner:
         return _with_step(operation, index, StepRecord(planned.name, "done", began, duration, detail))
 
     # back
-    def _undo_all(self, operation: Operation) -> Operation:
+    def _undo_all(self, operation: Operation, *, leaving: bool = False) -> Operation:
         for index in reversed(range(len(operation.steps))):
             if operation.steps[index].status in ("todo", "undone"):
                 continue
             try:
-                operation = self._undo(operation, index)
+                operation = self._undo(operation, index, leaving)
             except Exception as error:  # a defect in an undo must leave the way on as well
                 message = error.message if isinstance(error, LoomaError) else f"{type(error).__name__}: {error}"
                 self._save(replace(operation, status="paused", error=message))
@@ -143,7 +144,7 @@ class Runner:
                 ) from error
         return operation
 
-    def _undo(self, operation: Operation, index: int) -> Operation:
+    def _undo(self, operation: Operation, index: int, leaving: bool) -> Operation:
         planned = operation.plan.steps[index]
         step = read_step(planned.name, planned.params)
         began = self._world.clock.now()
@@ -151,7 +152,7 @@ class Runner:
         if isinstance(step, WorldStep):
             with self._world.store.write() as state:
                 state.mark_step(operation.id, index, "undoing", at=began)
-            detail = step.undo(self._world, self._quiet_progress(index))
+            detail = self._undone(step, index, leaving and planned.params.get("host", operation.host) != operation.host)
             with self._world.store.write() as state:
                 self._mark(state, operation, index, "undone", began, detail)
         else:
@@ -161,6 +162,14 @@ class Runner:
         duration = self._since(began)
         self._reporter.step_finished(index, "undone", duration, detail)
         return _with_step(operation, index, StepRecord(planned.name, "undone", began, duration, detail))
+
+    def _undone(self, step: WorldStep, index: int, elsewhere: bool) -> str:
+        try:
+            return step.undo(self._world, self._quiet_progress(index))
+        except Unreachable as error:
+            if not elsewhere:
+                raise
+            return f"{NOT_AS_BEFORE}what was made there is left ({error.message}); looma state audit lists it once it answers"
 
     # failing
     def _fail(self, operation: Operation, index: int, error: LoomaError, cause: BaseException | None = None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-ROUTE_MODES = ("serving", "suspended", "stopped", "frozen")
+ROUTE_MODES = ("serving", "suspended", "stopped", "frozen", "moved")
 
 
 @dataclass(frozen=True, slots=True)

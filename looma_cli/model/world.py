@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from looma_cli.model.edition import Component
+from looma_cli.model.host import Host, HostKey
 from looma_cli.model.layer import Workload
 from looma_cli.model.protocols import (
     BackupVault,
@@ -18,6 +19,7 @@ from looma_cli.model.protocols import (
     HostAccess,
     ImageSender,
     Leases,
+    Relay,
     Renderer,
     Repository,
     Scheduler,
@@ -33,8 +35,10 @@ class World:
     unknown one) and open it on first use, ``image_sender`` what gives a host the images of the local engine; ``registry`` and
     ``health_timeout`` (seconds) come from the settings. ``of_installation`` is the same world with the engines and edges of another
     installation: only a rebuild looks at those. ``datastore`` gives the driver of a
-    component's container on a host, ``repository`` the backup repository at a location, opened with the passphrase of the
-    settings, ``scheduler`` the machine's (by its kind, or whichever there is)."""
+    component's container on a host, ``relay`` the way to one host's datastores from another, ``repository`` the backup repository at a
+    location, opened with the passphrase of the settings, ``scheduler`` the machine's (by its kind, or whichever there is).
+    ``scan`` learns the key of a machine by its URL, trusting nothing (raises HostUnreachable); ``with_host`` is the same world in which the
+    host of that name is the one given, recorded or not: for a look at it before it is."""
 
     store: Store
     catalog: Catalog
@@ -47,9 +51,12 @@ class World:
     engine: Callable[[str], Engine]
     edge: Callable[[str], Edge]
     access: Callable[[str], HostAccess]
+    scan: Callable[[str], HostKey]
+    with_host: Callable[[Host], World]
     image_sender: Callable[[str], ImageSender]
     of_installation: Callable[[str], World]
     datastore: Callable[[str, Workload, Component], Datastore]
+    relay: Callable[[str, str], Relay]
     repository: Callable[[str], Repository]
     backup_vault: BackupVault
     scheduler: Callable[[str | None], Scheduler]

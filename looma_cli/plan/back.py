@@ -45,8 +45,8 @@ class WayBack:
 
 
 def way_back(tenant: Tenant, layers: Sequence[KeptLayer]) -> WayBack:
-    """Raises NotAllowed where nothing of an earlier edition is kept."""
-    left = [one for one in layers if one.reason in (SWITCH, KIND) and one.record.get("edition")]
+    """Raises NotAllowed where nothing of an earlier edition is kept, or nothing on the tenant's host: it has moved since."""
+    left = [one for one in layers if one.reason in (SWITCH, KIND) and one.record.get("edition") and one.host == tenant.host]
     apps = sorted((one for one in left if one.reference.layer == "app"), key=_left_at)
     if not apps:
         raise NotAllowed(

@@ -10,15 +10,17 @@ from looma_cli.model.tenant import LayerReference, Tenant
 from looma_cli.plan.backups import NewBackup, save_steps, woken
 from looma_cli.steps.backups import BackupStores, EnsureRepository, RecordBackup
 from looma_cli.steps.datastores import AwaitStores
+from looma_cli.steps.forwarding import EndForward
 from looma_cli.steps.layers import RemoveLayer, SettleFiles, StartLayer
 from looma_cli.steps.routes import DrainEdge, ReleaseEdge, RemoveRoute
 from looma_cli.steps.tenants import ForgetTenant, SetStatus
 
+Left = tuple[str, LayerReference]  # a layer that the tenant has left, after its host
 SAVING = (StartLayer.name, AwaitStores.name, EnsureRepository.name, BackupStores.name, RecordBackup.name)  # steps for the last backup
 
 
 def plan_delete(
-    tenant: Tenant, *, backup: NewBackup | None, stores: list[str], kept: Sequence[LayerReference] = (), up: bool = False
+    tenant: Tenant, *, backup: NewBackup | None, stores: list[str], kept: Sequence[Left] = (), up: bool = False
 ) -> Plan:
     """Route away, a last backup, layers with their volumes away, then the record. The pivot is the first layer's removal: no way back from
     there. The backup comes after the last request, so that it has all that was acknowledged; it stays, whatever becomes of the rest.
@@ -51,22 +53,25 @@ def _away(tenant: Tenant, backup: NewBackup | None, stores: list[str], up: bool)
     return [*steps, *woken(tenant, stores, up=up), *save_steps(tenant, backup, keep=True)]
 
 
-def _removals(tenant: Tenant, kept: Sequence[LayerReference]) -> list[PlannedStep]:
+def _removals(tenant: Tenant, kept: Sequence[Left]) -> list[PlannedStep]:
+    """On a host that the tenant has moved away from, the edge may pass on what still comes for it."""
     name, host = tenant.name, tenant.host
+    hosts = sorted({place for place, _ in kept} - {host})
     return [
+        *(EndForward(name, place).planned("there is nobody to pass it on to") for place in hosts),
         RemoveLayer(name, "app", tenant.app_generation, host).planned("services before their datastores"),
         RemoveLayer(name, "data", tenant.data_generation, host).planned("with its volumes"),
-        *(RemoveLayer(name, one.layer, one.generation, host).planned("kept for a way back that nobody needs") for one in kept),
-        ReleaseEdge(name, host).planned("nothing is left behind"),
+        *(RemoveLayer(name, one.layer, one.generation, place).planned("kept for a way back that nobody needs") for place, one in kept),
+        *(ReleaseEdge(name, place).planned("nothing is left behind") for place in (host, *hosts)),
     ]
 
 
-def _changes(tenant: Tenant, backup: NewBackup | None, stores: list[str], kept: Sequence[LayerReference]) -> list[str]:
+def _changes(tenant: Tenant, backup: NewBackup | None, stores: list[str], kept: Sequence[Left]) -> list[str]:
     deployed = tenant.status != "created"
     lines = [f"- route {tenant.url}"] if deployed else []
     if deployed and backup is not None and stores:
         lines.append(f"+ backup {backup.id} of {', '.join(stores)} in {backup.location}")
-    for one in (tenant.layer("app"), tenant.layer("data"), *kept) if deployed else ():
+    for one in (tenant.layer("app"), tenant.layer("data"), *(one for _, one in kept)) if deployed else ():
         lines.append(f"- {one.layer} layer {one.project} with containers, network and volumes")
     return [*lines, f"- {len(tenant.ports) + 1} ports, {len(tenant.subnets)} subnets, rendered files, secrets"]
 

@@ -20,6 +20,7 @@ from looma_cli.plan.observation import HostObservation, Limits
 from looma_cli.plan.replacing import Layers, change_over, drained, keep, new_holdings, next_generations, stopped, thaw
 from looma_cli.steps.backups import AdoptBackups
 from looma_cli.steps.datastores import AwaitStores
+from looma_cli.steps.forwarding import EndForward, ReleaseForward
 from looma_cli.steps.generations import (
     AdoptSecrets,
     ForgetLayers,
@@ -28,7 +29,7 @@ from looma_cli.steps.generations import (
     WriteOverride,
 )
 from looma_cli.steps.layers import CreateLayer, PullImages, RemoveLayer, RenderStack, StartLayer
-from looma_cli.steps.routes import ApplyRoute, AwaitWrites, EnsureEdge, PutBackRoute, SetRouteMode
+from looma_cli.steps.routes import ApplyRoute, AwaitWrites, EnsureEdge, PutBackRoute, ReleaseEdge, SetRouteMode
 from looma_cli.steps.waiting import AwaitHealthy
 
 
@@ -159,12 +160,16 @@ def _freeze_warning(tenant: Tenant, safety: NewBackup | None) -> tuple[str, ...]
     return tuple(warnings if safety else [*warnings, "no safety backup of the present is taken"])
 
 
-def plan_retire(tenant: str, host: str, references: Sequence[LayerReference]) -> Plan:
-    """Remove layers whose time is over, with their volumes."""
+def plan_retire(tenant: str, host: str, references: Sequence[LayerReference], *, moved: bool = False) -> Plan:
+    """Remove layers whose time is over, with their volumes. ``moved``: they are the last of a tenant that is on another host now, so that
+    nothing is passed on from there any more."""
     layers: Layers = [[one.layer, one.generation] for one in references]
     steps = [
+        *([EndForward(tenant, host).planned("clients know the new address by now")] if moved else []),
         *(RemoveLayer(tenant, one.layer, one.generation, host).planned("its time is over") for one in references),
+        *([ReleaseEdge(tenant, host).planned("nothing is left behind")] if moved else []),
         RemoveLayerFiles(tenant, layers).planned("nothing is left behind"),
+        *([ReleaseForward(tenant, host).planned("nobody is there to be reached")] if moved else []),
         ForgetLayers(tenant, layers).planned("last, so that a resume finds everything"),
     ]
     return Plan("tenant.retire", tenant, tuple(steps), 0, tuple(f"- {one.project} with its volumes" for one in references))

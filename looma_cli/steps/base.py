@@ -75,6 +75,7 @@ def _load_all() -> None:
         backups,
         datastores,
         following,
+        forwarding,
         generations,
         guards,
         keeping,

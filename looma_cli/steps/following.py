@@ -14,7 +14,8 @@ from looma_cli.model.layer import Workload
 from looma_cli.model.protocols import Datastore
 from looma_cli.model.tenant import LayerReference
 from looma_cli.model.world import World
-from looma_cli.steps.base import Progress, WorldStep, counted
+from looma_cli.steps.base import Progress, counted
+from looma_cli.steps.pairs import Pair, PairStep
 from looma_cli.steps.catching_up import await_position, refuse_different
 from looma_cli.steps.datastores import containers_of, open_store, open_stores
 from looma_cli.steps.layers import start_again
@@ -22,68 +23,6 @@ from looma_cli.steps.layers import start_again
 HELD_SECONDS = 5.0  # the longest that writers may wait for a follower to come to where they stand
 FREEZE_SECONDS = 30.0  # the longest that it may take in the freeze, before it is given up
 HOLDS = 5
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One datastore in the layer that serves, and its successor."""
-
-    leader: Datastore
-    follower: Datastore
-    leader_container: Workload
-    follower_container: Workload
-
-
-@dataclass(frozen=True)
-class PairStep(WorldStep):
-    """What steps on pairs have in common: ``leader`` and ``generation`` are the data layers' generations, the editions theirs."""
-
-    tenant: str
-    host: str
-    leader: int
-    leader_edition: str
-    generation: int
-    edition: str
-
-    def pair(self, world: World, store: str) -> Pair:
-        """Raises NotFound where one of the two has no container."""
-        return self.pairs(world, [store])[store]
-
-    def pairs(self, world: World, stores: Sequence[str]) -> dict[str, Pair]:
-        """The engine is asked once: writers may be waiting. Raises NotFound where one has no container."""
-        leaders = open_stores(world, self.old_layer, self.host, stores, self.leader_edition)
-        followers = open_stores(world, self.new_layer, self.host, stores, self.edition)
-        return {store: Pair(leaders[store][0], followers[store][0], leaders[store][1], followers[store][1]) for store in stores}
-
-    def followers(self, world: World, stores: Sequence[str]) -> dict[str, Datastore]:
-        return {store: found[0] for store, found in open_stores(world, self.new_layer, self.host, stores, self.edition).items()}
-
-    @property
-    def old_layer(self) -> LayerReference:
-        return LayerReference(self.tenant, "data", self.leader)
-
-    @property
-    def new_layer(self) -> LayerReference:
-        return LayerReference(self.tenant, "data", self.generation)
-
-    def leading(self, world: World, store: str) -> Datastore:
-        return open_store(world, self.old_layer, self.host, store, self.leader_edition)
-
-    def free(self, world: World, store: str) -> None:
-        """Nobody waits any more in the old layer; one that ended holds nobody."""
-        leader = containers_of(world, self.old_layer, self.host).get(store)
-        if leader and leader.state == "running":
-            self.leading(world, store).abandon()
-
-    def let_go(self, world: World, store: str) -> None:
-        """Nothing that a follower needed is left on the old layer, and the new one is on its own network alone."""
-        engine = world.engine(self.host)
-        leader = self.leading(world, store)
-        leader.abandon()
-        leader.dismiss()
-        follower = containers_of(world, self.new_layer, self.host).get(store)
-        if follower is not None:
-            engine.leave(follower, self.old_layer.project)
 
 
 @dataclass(frozen=True)
@@ -97,10 +36,11 @@ class FollowStore(PairStep):
         return f"Let {self.store} follow"
 
     def do(self, world: World, progress: Progress) -> str:
-        pair = self.pair(world, self.store)
+        pair = self.connected(world, [self.store])[self.store]
         if reason := pair.follower.obstacle(pair.leader):
             raise ReplicationFailed(f"{self.store} cannot follow: {reason}", "--data reuse keeps the datastores as they are")
-        world.engine(self.host).join(pair.follower_container, self.old_layer.project)
+        if self.there == self.host:
+            world.engine(self.host).join(pair.follower_container, self.old_layer.project)
         pair.leader.abandon()
         pair.follower.abandon()
         pair.follower.follow(pair.leader, pair.leader_container.name, progress)
@@ -110,8 +50,7 @@ class FollowStore(PairStep):
         """One that ended meanwhile is started: it is to serve again, and must be asked to let go."""
         leader = containers_of(world, self.old_layer, self.host).get(self.store)
         detail = "" if leader and leader.state == "running" else start_again(world, self.old_layer, self.host, progress)
-        self.let_go(world, self.store)
-        return detail
+        return self.let_go(world, self.store, leaving=True) or detail
 
 
 @dataclass(frozen=True)
@@ -128,7 +67,7 @@ class CompareFollowers(PairStep):
         rows = 0
         for store in self.stores:
             progress(f"{store}: catching up")
-            pair = self.pair(world, store)
+            pair = self.connected(world, [store])[store]
             pair.leader.abandon()
             pair.follower.abandon()
             await_position(world, pair.follower, pair.leader.position(), world.health_timeout, store)
@@ -182,7 +121,7 @@ class AwaitFollowers(PairStep):
         return f"Catch up {counted(self.stores, 'datastore')}"
 
     def do(self, world: World, progress: Progress) -> str:
-        pairs = self.pairs(world, self.stores)
+        pairs = self.connected(world, self.stores)
 
         def catch_up(store: str) -> None:
             await_position(world, pairs[store].follower, pairs[store].leader.position(), FREEZE_SECONDS, store)
@@ -277,7 +216,8 @@ class NoteCutOver(PairStep):
 
         def note(store: str) -> None:
             with suppress(LoomaError):
-                written[store] = self.followers(world, [store])[store].written()
+                store, container = open_stores(world, self.new_layer, self.there, [name], self.edition)[name]
+                written[name], started[name] = store.written(), container.started_at
 
         for_each(self.stores, note)
         with world.store.write() as state:

@@ -8,6 +8,9 @@ from typing import Any
 
 from looma_cli.model.codec import decode_tenant
 from looma_cli.model.protocols import State
+from looma_cli.model.host import Reservation
+from looma_cli.model.move import MOVE
+from looma_cli.model.placing import footprint
 from looma_cli.model.tenant import Allocation, Subnet, Tenant
 from looma_cli.model.world import World
 from looma_cli.steps.base import StateStep, counted
@@ -200,9 +203,12 @@ def changed(tenant: Tenant, changes: Mapping[str, Any]) -> Tenant:
 
 
 def edge_users(state: State, host: str, *, but: str) -> list[str]:
-    """Names of the host's other tenants that the edge may be routing; a scratch stack has no public port."""
+    """Names of the host's other tenants that the edge may be routing, or passing on to where they have moved; a scratch stack has no
+    public port."""
     everyone = [*state.tenants(), *state.tenants(platform=True)]
-    return [tenant.name for tenant in everyone if _may_be_routed(tenant, host) and tenant.name != but]
+    routed = [tenant.name for tenant in everyone if _may_be_routed(tenant, host)]
+    moved = [kept.reference.tenant for kept in state.kept_layers() if (kept.host, kept.reason) == (host, MOVE)]
+    return [name for name in dict.fromkeys([*routed, *moved]) if name != but]
 
 
 def _may_be_routed(tenant: Tenant, host: str) -> bool:

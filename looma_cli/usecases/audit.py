@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from looma_cli.model.host import Host
 from looma_cli.model.layer import LABEL_LAYER, LABEL_TENANT, Workload, reference_of
+from looma_cli.model.move import MOVE
 from looma_cli.model.tenant import Allocation, LayerReference, Tenant
 from looma_cli.usecases.context import Context, known_hosts
 
@@ -47,7 +48,10 @@ class Audit:
             self._hosts = known_hosts(context, state)
             self._tenants = [*state.tenants(), *state.tenants(platform=True)]
             self._allocations = state.allocations()
-            self._kept = {kept.reference for kept in state.kept_layers()}  # left, stopped, and known: their time is not over
+            layers = state.kept_layers()
+        self._kept = {kept.reference for kept in layers}  # left, stopped, and known: their time is not over
+        self._passed_on = {(kept.host, kept.reference.tenant) for kept in layers if kept.reason == MOVE}
+        self._moving = {tenant.name for tenant in self._tenants if tenant.status == "switching"}
 
     def report(self) -> AuditReport:
         missing: list[Finding] = []
@@ -102,8 +106,10 @@ class Audit:
     ) -> Iterator[Finding]:
         name, tenant = f"{row.address}:{row.host_port}/{row.protocol}", tenants.get(row.tenant or "")
         if row.tenant is None:
-            if not any(t.status in DEPLOYED and t.public_port for t in tenants.values()):
+            if not self._edge_needed(host, tenants.values()):
                 yield Finding(host.name, "port", name, "", f"held for the edge ({row.component}), which nobody needs")
+        elif tenant is None and self._left_or_coming(host, row):
+            return
         elif tenant is None:
             yield Finding(host.name, "port", name, row.tenant, f"held for {row.component} of no tenant on this host")
         elif tenant.status in SETTLED and row.layer != "edge":
@@ -115,23 +121,35 @@ class Audit:
                 ports = ", ".join(f"{a}:{port}" for a, port, inside in sorted(there) if inside == row.container_port) or "nothing"
                 yield Finding(host.name, "port", name, tenant.name, f"{row.component} publishes {ports} for {row.container_port}")
 
+    def _edge_needed(self, host: Host, tenants: Iterable[Tenant]) -> bool:
+        """By who is there, by who has moved away, or by who is coming."""
+        coming = any(row.host == host.name and row.tenant in self._moving for row in self._allocations)
+        passing = any(name == host.name for name, _ in self._passed_on)
+        return coming or passing or any(tenant.status in DEPLOYED and tenant.public_port for tenant in tenants)
+
+    def _left_or_coming(self, host: Host, row: Allocation) -> bool:
+        """Held on a host that is not (or not yet) its tenant's: for layers that are kept, for requests that are passed on, for a move."""
+        kept = LayerReference(row.tenant or "", row.layer, row.generation) in self._kept
+        return kept or row.tenant in self._moving or (row.layer == "edge" and (host.name, row.tenant) in self._passed_on)
+
     # there, but not in the state
     def _unknown(self, host: Host, tenants: Iterable[Tenant], workloads: Iterable[Workload]) -> Iterator[Finding]:
         """All that carries this installation's label and belongs to no layer of a tenant, kept or not, nor to an edge that it needs."""
         deployed = [tenant for tenant in tenants if tenant.status in DEPLOYED]
         known = self._kept | {tenant.layer(layer) for tenant in deployed for layer in ("data", "app")}
-        engine = self._world.engine(host.name)
+        engine, edge_needed = self._world.engine(host.name), self._edge_needed(host, deployed)
         for kind, objects in (("container", workloads), ("volume", engine.volumes()), ("network", engine.networks())):
             for item in objects:
                 reference = reference_of(item.labels)
                 is_edge = item.labels.get(LABEL_LAYER) == "edge"
-                if reference in known or (is_edge and any(tenant.public_port for tenant in deployed)):
+                if reference in known or (is_edge and edge_needed):
                     continue
                 detail = "the edge, which no tenant needs" if is_edge else ""
                 yield Finding(host.name, kind, item.name, item.labels.get(LABEL_TENANT, ""), detail)
 
     def _unknown_routes(self, host: Host, tenants: Iterable[Tenant]) -> Iterator[Finding]:
         known = {tenant.name for tenant in tenants if tenant.status in DEPLOYED}
+        known |= {name for place, name in self._passed_on if place == host.name}
         for name in self._world.edge(host.name).routes():
             if name not in known:
                 yield Finding(host.name, "route", name, name)

@@ -268,9 +268,9 @@ def data_up(world: World, tenant: Tenant) -> bool:
     return any(w.state == "running" for w in world.engine(tenant.host).workloads(tenant.name) if w.reference == layer)
 
 
-def left_layers(state: State, tenant: str) -> list[LayerReference]:
-    """Layers that the tenant has left and that still stand, services first."""
-    return sorted((kept.reference for kept in state.kept_layers(tenant)), key=lambda one: one.layer != "app")
+def left_layers(state: State, tenant: str) -> list[tuple[str, LayerReference]]:
+    """Layers that the tenant has left and that still stand, each with its host, services first."""
+    return sorted(((kept.host, kept.reference) for kept in state.kept_layers(tenant)), key=lambda one: one[1].layer != "app")
 
 
 def opened_secrets(context: Context, manifest: BackupManifest) -> dict[str, str]:

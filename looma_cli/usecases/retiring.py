@@ -22,7 +22,8 @@ def retire(context: Context, tenant: str | None = None, *, everything: bool = Fa
     plans, errors = [], []
     for name, host in dict.fromkeys((kept.reference.tenant, kept.host) for kept in due):
         try:
-            plan = _retire(context, name, host, [k.reference for k in due if k.reference.tenant == name], dry_run)
+            mine = [kept.reference for kept in due if (kept.reference.tenant, kept.host) == (name, host)]
+            plan = _retire(context, name, host, mine, dry_run)
         except (Cancelled, Paused):
             raise
         except LoomaError as error:  # somebody works on that one: the others' time is over all the same
@@ -46,10 +47,12 @@ def retire_overdue(context: Context, tenant: str) -> None:
 
 def _retire(context: Context, name: str, host: str, references: Sequence[LayerReference], dry_run: bool) -> Plan | None:
     order = sorted(references, key=lambda one: one.layer != "app")  # services before their datastores
+    context.world.engine(host).workloads(name)  # one that cannot be reached must not leave an operation that waits for it
 
     def decide(state: State) -> Plan | None:
-        held = {kept.reference for kept in state.kept_layers(name)}
+        held = {kept.reference for kept in state.kept_layers(name) if kept.host == host}
         left = [one for one in order if one in held]
-        return plan_retire(name, host, left) if left else None
+        away = state.tenant(name).host != host and held == set(left)
+        return plan_retire(name, host, left, moved=away) if left else None
 
     return change(context, name, "tenant.retire", host, decide, dry_run=dry_run)

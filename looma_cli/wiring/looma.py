@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from looma_cli.usecases.health import HealthUseCases
     from looma_cli.usecases.images import ImageUseCases
     from looma_cli.usecases.operations import OperationUseCases
+    from looma_cli.usecases.moving import MoveUseCases
     from looma_cli.usecases.porting import PortingUseCases
     from looma_cli.usecases.rehearsing import RehearsalUseCases
     from looma_cli.usecases.resources import NetworkUseCases, PortUseCases
@@ -161,6 +162,12 @@ class Looma:
         return UpgradeUseCases(self._context)
 
     @cached_property
+    @cached_property
+    def moves(self) -> MoveUseCases:
+        from looma_cli.usecases.moving import MoveUseCases
+
+        return MoveUseCases(self._context)
+
     def saved_plans(self) -> SavedPlanUseCases:
         from looma_cli.adapters.plan_file import JsonPlanFiles
         from looma_cli.usecases.saved_plans import SavedPlanUseCases

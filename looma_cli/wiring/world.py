@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         HostAccess,
         ImageSender,
         Leases,
+        Relay,
         Renderer,
         Repository,
         Scheduler,
@@ -49,6 +50,7 @@ class RealWorld:
         self._engines: dict[str, Engine] = {}
         self._edges: dict[str, Edge] = {}
         self._connections = Connections(self._host)
+        self._relays: dict[tuple[str, str], Relay] = {}
         self._repositories: dict[str, Repository] = {}
         self.registry: str = settings.registry
         self.health_timeout: float = settings.health_timeout
@@ -106,6 +108,16 @@ class RealWorld:
         from looma_cli.adapters.repository import PassphraseVault
 
         return PassphraseVault(self._passphrase_file, own=self._settings.backup_passphrase_file is None)
+
+    def relay(self, source: str, target: str) -> Relay:
+        if (source, target) not in self._relays:
+            from looma_cli.adapters.engine.api import EngineApi
+            from looma_cli.adapters.relay import LocalPlace, NginxRelay, RemotePlace
+
+            place = LocalPlace() if target == LOCAL else RemotePlace(self._connections.to(target))
+            api = EngineApi(self._way(target), os.environ)
+            self._relays[source, target] = NginxRelay(self.access(source), api, place, self.installation)
+        return self._relays[source, target]
 
     def repository(self, location: str) -> Repository:
         from looma_cli.adapters.repository import ResticRepository

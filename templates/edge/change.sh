@@ -1,7 +1,7 @@
 # change.sh VERB ...: one change of the edge, run inside its container by one exec.
 #
 #   apply TENANT VERSION PORT MODE   take incoming/TENANT.VERSION (VERSION is DIGEST-RANDOM) as the tenant's route
-#   mode TENANT MODE                 serving, suspended, stopped or frozen
+#   mode TENANT MODE                 serving, suspended, stopped, frozen or moved
 #   remove TENANT
 #   settle TENANT SECONDS            wait until writes of the tenant that were let through have been answered
 #   drain SECONDS                    wait until today's workers of older configurations have ended
@@ -45,7 +45,7 @@ listening() { # PORT: somebody on this host has it, on whatever address
 
 set_mode() { # TENANT MODE: the new flag stands before an old one goes, so that no request slips through
     [ "$2" = serving ] || : >"modes/$1.$2"
-    for mode in suspended stopped frozen; do
+    for mode in suspended stopped frozen moved; do
         [ "$mode" = "$2" ] || [ ! -e "modes/$1.$mode" ] || rm -f "modes/$1.$mode"
     done
 }

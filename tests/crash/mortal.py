@@ -245,6 +245,9 @@ class Mortal(Machine):
         other.edge.volume = copy.deepcopy(self.edge.volume)
         other.edge.specification = self.edge.specification
         other.stores = self.stores.on(daemon)
+        for name, site in self.sites.items():
+            other.sites[name] = site.copied(name)
+            other.stores.daemons[name] = other.sites[name].daemon
         other.places = self.places.copy(home)
         other._processes = self._processes
         return other
@@ -257,6 +260,9 @@ class Mortal(Machine):
         self.death = Death(at, self.between)
         self._processes += 1
         self.edge = self.edges[self.engine.installation] = self.edge.again()
+        for site in self.sites.values():
+            site.edge = site.edge.again()
+        self.stores.lines.clear()  # they were the process's own
         return self.looma()
 
     def world(self) -> World:
@@ -266,8 +272,9 @@ class Mortal(Machine):
             world,
             store=store,
             leases=ProcessLeases(store, self.clock, NO_PROCESS + self._processes),
-            engine=self._only_local(MortalAdapter(self.engine, self.death)),
-            edge=self._only_local(MortalAdapter(self.edge, self.death)),
+            engine=lambda host: MortalAdapter(world.engine(host), self.death),
+            edge=lambda host: MortalAdapter(world.edge(host), self.death),
+            relay=lambda *hosts: MortalAdapter(world.relay(*hosts), self.death),
             datastore=lambda *which: MortalDatastore(self.stores.open(*which), self.death),
             repository=lambda location: MortalRepository(world.repository(location), self.death),
             backup_vault=OpenVault(),

@@ -34,18 +34,19 @@ VERBS: dict[str, tuple[list[Verb], Verb]] = {
 }
 
 
-def machines(prepared: Mortal, tmp_path: Path, verb: Verb, *, cut_engine: bool, stride: int) -> Iterator[Mortal]:
-    """One machine per boundary, its process dead there. With ``cut_engine`` death comes in the middle of the engine's work."""
+def machines(prepared: Mortal, tmp_path: Path, verb: Verb, *, cut_engine: bool, stride: int, host: str = "local") -> Iterator[Mortal]:
+    """One machine per boundary, its process dead there. With ``cut_engine`` death comes in the middle of the work of that host's engine."""
     for at in range(1, 400, stride):
         machine = prepared.copy(tmp_path / f"at-{at}")
         machine.prepared = {operation.id for operation in machine.process().operations.list(all=True)}
         looma = machine.process(None if cut_engine else at)
+        engine = machine.engine if host == "local" else machine.sites[host].engine
         if cut_engine:
-            machine.engine.crash_after = at
+            engine.crash_after = at
         try:
             verb(looma)
         except Killed:
-            machine.engine.crash_after = None
+            engine.crash_after = None
             yield machine
             shutil.rmtree(machine.home)
             continue

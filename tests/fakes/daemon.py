@@ -28,6 +28,7 @@ class FakeContainer:
     ports: tuple[tuple[str, int, int, str], ...] = ()  # (address, host port, container port, protocol)
     networks: set[str] = field(default_factory=set)
     volumes: tuple[str, ...] = ()
+    aliases: set[str] = field(default_factory=set)  # names that it goes by there, beside its own
     depends_on: Mapping[str, str] = field(default_factory=dict)
     checked: bool = False  # has a health check
     files: Mapping[str, str] = field(default_factory=dict)  # path -> content of secrets

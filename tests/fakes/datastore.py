@@ -28,10 +28,12 @@ FOLLOWING = ("mysql", "postgresql", "redis")
 class FakeStores:
     """The data of every volume of a daemon. ``failing``: components whose dumps break off in the middle; ``unreadable``: those whose
     fingerprint cannot be taken; ``damaged``: those whose restore loses a row. ``told`` is what befell writers and what followers were
-    told: (what, component). ``replication`` says who follows whom, and has knobs of its own."""
+    told: (what, component). ``replication`` says who follows whom, and has knobs of its own. ``daemons`` are those of all hosts, by name;
+    ``lines`` the followers on another host than their leader that a relay leads to it just now."""
 
     def __init__(self, daemon: FakeDaemon) -> None:
-        self._daemon = daemon
+        self.daemons = {"local": daemon}
+        self.lines: set[str] = set()
         self._volumes: dict[str, Tables] = {}
         self.failing: set[str] = set()
         self.unreadable: set[str] = set()
@@ -43,26 +45,37 @@ class FakeStores:
     def on(self, daemon: FakeDaemon) -> FakeStores:
         """The same data on a copy of the daemon."""
         other = FakeStores(daemon)
+        other.lines = set(self.lines)
         other._volumes = copied(self._volumes)
         other.failing, other.damaged, other.held = set(self.failing), set(self.damaged), list(self.held)
         other.replication = self.replication.copied()
         return other
 
     def open(self, host: str, workload: Workload, component: Component) -> FakeDatastore:
-        container = next(c for c in self._daemon.containers.values() if c.id == workload.id)
+        container = next(c for c in self.daemons[host].containers.values() if c.id == workload.id)
         volume = next((name for name in container.volumes if name.endswith("-data")), container.name)
         return FakeDatastore(self, component, volume, container)
 
     def tables(self, volume: str) -> Tables:
         """What a volume holds, a follower's being what came over; that of a removed volume is gone."""
-        if volume not in self._daemon.volumes:
+        place = self._place(volume)
+        if place is None:
             self._volumes.pop(volume, None)
             self.replication.forget(volume)
         leader = self.replication.source(volume)
-        if leader in self._daemon.volumes:
+        if leader and (there := self._place(leader)) and (there == place or volume in self.lines):
             self._volumes[volume] = copied(self.tables(leader))
             self.replication.came_over(volume, self.end(leader))
         return self._volumes.setdefault(volume, {})
+
+    def _place(self, volume: str) -> str | None:
+        """Name of the host that has it."""
+        return next((host for host, daemon in self.daemons.items() if volume in daemon.volumes), None)
+
+    def relayed(self, follower: FakeContainer, address: str) -> bool:
+        """Whether something that goes by that name leads from its network to another host."""
+        others = (c for daemon in self.daemons.values() if follower in daemon.containers.values() for c in daemon.containers.values())
+        return any(address in c.aliases and c.networks & follower.networks and c.state == "running" for c in others)
 
     def replace(self, volume: str, tables: Tables) -> None:
         self._volumes[volume] = tables
@@ -148,7 +161,8 @@ class FakeDatastore:
         self.probe()
         self._stores.told.append(("follow", self.name))
         replication = self._stores.replication
-        replication.start(self.name, self._container, leader._container, address)
+        relayed = self._stores.relayed(self._container, address) and self._volume in self._stores.lines
+        replication.start(self.name, self._container, leader._container, address, relayed)
         replication.half(self._volume, leader._volume)
         self._stores.replace(self._volume, {"half seeded": {"1": "x"}})
         progress("copying")

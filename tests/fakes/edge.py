@@ -191,7 +191,7 @@ class FakeEdge:
 
 
 def _answer_of(route: Route, path: str, method: str, accept: str) -> EdgeAnswer:
-    if route.mode in ("suspended", "stopped") or (route.mode == "frozen" and method not in READS):
+    if route.mode in ("suspended", "stopped", "moved") or (route.mode == "frozen" and method not in READS):
         kind = "application/json" if "json" in accept and "text/html" not in accept else "text/html; charset=utf-8"
         return EdgeAnswer(503, retry_after="5" if route.mode == "frozen" else "300", content_type=kind, body=route.mode)
     chosen = max((u for u in route.upstreams if _matches(u, path)), key=lambda u: len(u.prefix), default=None)

@@ -45,9 +45,9 @@ class FakeReplication:
         """For clients."""
         return volume in self.leaders or volume in self.seeding
 
-    def start(self, name: str, follower: FakeContainer, leader: FakeContainer, address: str) -> None:
-        """Raises ReplicationFailed unless the one container reaches the other, which runs, under that name."""
-        if leader.name != address or not follower.networks & leader.networks or leader.state != "running":
+    def start(self, name: str, follower: FakeContainer, leader: FakeContainer, address: str, relayed: bool = False) -> None:
+        """Raises ReplicationFailed unless the one container reaches the other, which runs, under that name: by itself or ``relayed``."""
+        if leader.name != address or not (relayed or follower.networks & leader.networks) or leader.state != "running":
             raise ReplicationFailed(f"{name} cannot follow {address}: Unknown server host", HINT)
 
     def half(self, volume: str, leader: str) -> None:

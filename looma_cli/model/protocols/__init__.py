@@ -10,6 +10,7 @@ from looma_cli.model.protocols.files import Catalog, PlanFiles, Renderer, StackF
 from looma_cli.model.protocols.host import Edge, Health, HostAccess
 from looma_cli.model.protocols.images import ImageSender
 from looma_cli.model.protocols.process import Clock, Crew, HeldLease, Leases, Workers
+from looma_cli.model.protocols.relay import Relay
 from looma_cli.model.protocols.state import State, Store
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Moment",
     "PlanFiles",
     "Program",
+    "Relay",
     "Renderer",
     "Repository",
     "Scheduler",
