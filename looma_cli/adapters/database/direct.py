@@ -85,4 +85,9 @@ class Driver:
         try:
             return run(one.sql, values)
         except sqlite3.Error as error:
-            raise DBAPIError.instance(one.sql, None, error, sqlite3.Error, hide_parameters=True, dialect=_DIALECT) from error
+            raise raised(error, one.sql) from error
+
+
+def raised(error: sqlite3.Error, sql: str) -> Exception:
+    """What SQLAlchemy raises where the driver raises this."""
+    return DBAPIError.instance(sql, None, error, sqlite3.Error, hide_parameters=True, dialect=_DIALECT)  # type: ignore[return-value]

@@ -12,22 +12,20 @@ import errno
 import fcntl
 import os
 import sqlite3
-import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, create_engine, event
-from sqlalchemy.exc import DatabaseError, OperationalError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.exc import DatabaseError
 
 from looma_cli.adapters.database import faults
+from looma_cli.adapters.database.transactions import Transactions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlalchemy import Engine, RootTransaction
+    from sqlalchemy import Connection
 
     from looma_cli.errors import StateUnusable
 
@@ -39,10 +37,10 @@ class SqliteDatabase:
         self.url = f"sqlite:///{path}"
         self._busy_seconds = busy_seconds
         self._folder_synchronised = False
-        self._reader = self._new_engine("PRAGMA query_only = ON", begin="BEGIN")
-        self._writer = self._new_engine("PRAGMA foreign_keys = ON", begin="BEGIN IMMEDIATE")
+        self._reader = self._transactions("PRAGMA query_only = ON", begin="BEGIN")
+        self._writer = self._transactions("PRAGMA foreign_keys = ON", begin="BEGIN IMMEDIATE")
 
-    def _new_engine(self, pragma: str, *, begin: str) -> Engine:
+    def _transactions(self, pragma: str, *, begin: str) -> Transactions:
         """``mode=rw``: only ``create`` makes a file. Python's driver keeps out of transactions (``isolation_level=None``)."""
 
         def connect() -> sqlite3.Connection:
@@ -52,36 +50,19 @@ class SqliteDatabase:
             connection.execute(pragma)
             return connection
 
-        engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool, max_overflow=-1)
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
-        return engine
+        return Transactions(connect, begin, self._busy_seconds)
 
     def close(self) -> None:
-        self._reader.dispose()
-        self._writer.dispose()
+        self._reader.close()
+        self._writer.close()
 
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self) -> AbstractContextManager[Connection]:
         """A snapshot; whoever writes in it all the same is refused."""
-        with self._reader.connect() as connection, connection.begin():
-            yield connection
+        return self._reader.transaction()
 
-    @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self) -> AbstractContextManager[Connection]:
         """Alone from its start; commits at its end."""
-        with self._writer.connect() as connection, self._begin(connection):
-            yield connection
-
-    def _begin(self, connection: Connection) -> RootTransaction:
-        """SQLite itself waits for other writers; where it gives up early (recovery of the log), it is asked again."""
-        started = time.monotonic()
-        try:
-            return connection.begin()
-        except OperationalError as error:
-            left = self._busy_seconds - (time.monotonic() - started)
-            if not faults.is_busy(error) or left <= 0:
-                raise
-            return _begin_again(connection, left)
+        return self._writer.transaction()
 
     def synchronise(self) -> None:
         """Everything committed so far is on the disk afterwards."""
@@ -146,15 +127,15 @@ class SqliteDatabase:
     @contextmanager
     def migrating(self) -> Iterator[Connection]:
         """An exclusive transaction without foreign keys; they are checked before it commits."""
-        engine = self._new_engine("PRAGMA foreign_keys = OFF", begin="BEGIN IMMEDIATE")
+        transactions = self._transactions("PRAGMA foreign_keys = OFF", begin="BEGIN IMMEDIATE")
         try:
-            with engine.connect() as connection, self._begin(connection):
+            with transactions.transaction() as connection:
                 yield connection
                 broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
                 if broken:
                     raise faults.corrupt(self.place, f"{len(broken)} rows refer to what is not there, first in {broken[0][0]}")
         finally:
-            engine.dispose()
+            transactions.close()
 
     def copy(self, connection: Connection, name: str) -> str:
         """A copy beside the file, made by SQLite's online backup, while the caller keeps writers out. Returns its path."""
@@ -220,12 +201,3 @@ def _alone_in(folder: Path) -> Iterator[None]:
     finally:
         os.close(descriptor)
 
-
-def _begin_again(connection: Connection, seconds: float) -> RootTransaction:
-    from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
-
-    def is_busy(error: BaseException) -> bool:
-        return isinstance(error, OperationalError) and faults.is_busy(error)
-
-    attempts = Retrying(retry=retry_if_exception(is_busy), stop=stop_after_delay(seconds), wait=wait_random(0.01, 0.2), reraise=True)
-    return attempts(connection.begin)
