@@ -10,15 +10,12 @@ from functools import partial
 
 from looma_cli.errors import BackupFailed, LoomaError, NotAllowed, NotFound, ReplicationFailed, Unhealthy
 from looma_cli.model.backup import Fingerprint
-from looma_cli.model.layer import Workload
-from looma_cli.model.protocols import Datastore
-from looma_cli.model.tenant import LayerReference
 from looma_cli.model.world import World
 from looma_cli.steps.base import Progress, counted
-from looma_cli.steps.pairs import Pair, PairStep
 from looma_cli.steps.catching_up import await_position, refuse_different
-from looma_cli.steps.datastores import containers_of, open_store, open_stores
+from looma_cli.steps.datastores import containers_of, open_stores
 from looma_cli.steps.layers import start_again
+from looma_cli.steps.pairs import Pair, PairStep
 
 HELD_SECONDS = 5.0  # the longest that writers may wait for a follower to come to where they stand
 FREEZE_SECONDS = 30.0  # the longest that it may take in the freeze, before it is given up
@@ -213,15 +210,17 @@ class NoteCutOver(PairStep):
 
     def do(self, world: World, progress: Progress) -> str:
         written: dict[str, int] = {}
+        started: dict[str, str] = {}
 
-        def note(store: str) -> None:
+        def note(name: str) -> None:
             with suppress(LoomaError):
                 store, container = open_stores(world, self.new_layer, self.there, [name], self.edition)[name]
                 written[name], started[name] = store.written(), container.started_at
 
         for_each(self.stores, note)
+        noted = {"written": written, "started": started, "written_in": self.generation}
         with world.store.write() as state:
             for kept in state.kept_layers(self.tenant):
                 if kept.reference == self.old_layer:
-                    state.keep_layer(replace(kept, record={**kept.record, "written": written}))
+                    state.keep_layer(replace(kept, record={**kept.record, **noted}))
         return ""
