@@ -74,11 +74,11 @@ class HostSection(Section):
             raise self._host_known(host, violated(error)) from error
 
     def _host_known(self, host: Host, constraint: str) -> Conflict:
-        if constraint == "hosts.name":
-            return AlreadyExists(f"host {host.name} exists", f"looma host show {host.name}; choose another name", host=host.name)
         by_url = constraint == "hosts.url"
         same = {"url": host.url} if by_url else {"engine_id": host.engine.get("id")}
         other = next((row[0] for row in self._find((HOSTS.c.name,), **same)), "")
+        if constraint == "hosts.name" or other == host.name:  # which one is told where several are violated is the database's choice
+            return AlreadyExists(f"host {host.name} exists", f"looma host show {host.name}; choose another name", host=host.name)
         what = f"the address {host.url} is that" if by_url else f"the engine at {host.url} is the same as that"
         mend = f"use host {other}, or remove it first: looma host remove {other}"
         if not by_url:
