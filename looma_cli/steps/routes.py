@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from looma_cli.errors import LoomaError, Unhealthy
+from looma_cli.errors import CommandFailed, PortTaken, Unhealthy
 from looma_cli.model.edition import Probe
 from looma_cli.model.health import ProbeTarget
 from looma_cli.model.probing import mode_of, route_of
@@ -78,15 +77,19 @@ class ReleaseEdge(WorldStep):
 
 
 def edge_runs(world: World, host: str) -> bool:
-    """Whether the edge runs; one that has ended (killed, say, amid something) is started first: its routes lie in its volume, and
-    what it refused before it ended it would go on to refuse."""
-    edge, engine = world.edge(host), world.engine(host)
-    if edge.running():
-        return True
-    with suppress(LoomaError):  # its port is taken, say: whoever needs it says so
-        for ended in (one for one in engine.workloads() if one.component == "edge" and one.reference is None):
-            engine.switch(ended, on=True)
-    return edge.running()
+    """Whether there is an edge that runs; one that has ended (killed, say, amid something) is started first: its routes lie in its
+    volume, and what it refused before it ended it would go on to refuse. Raises PortTaken where it cannot start for that."""
+    return world.edge(host).start()
+
+
+def nothing_to_stop(world: World, host: str, mode: str) -> bool:
+    """Has the edge running; whether ``mode`` is stopped and there is none: a lost one must not keep a tenant from being stopped."""
+    try:
+        return not edge_runs(world, host) and mode == "stopped"
+    except (CommandFailed, PortTaken):
+        if mode == "stopped":
+            return True
+        raise
 
 
 def apply_route(
@@ -121,7 +124,7 @@ class ApplyRoute(WorldStep):
         return "Route the tenant"
 
     def do(self, world: World, progress: Progress) -> str:
-        if not edge_runs(world, self.host) and self.mode == "stopped":
+        if nothing_to_stop(world, self.host, self.mode):
             return "no edge"  # a start applies it
         apply_route(world, self.tenant, self.host, self.mode, self.layers, self.changes)
         return ""
@@ -168,8 +171,8 @@ class SetRouteMode(WorldStep):
         return f"Set the route to {self.mode}"
 
     def do(self, world: World, progress: Progress) -> str:
-        if not self._routed(world) and self.mode == "stopped":
-            return "no route"  # a lost edge must not keep a tenant from being stopped
+        if nothing_to_stop(world, self.host, self.mode) or (self.mode == "stopped" and not self._routed(world)):
+            return "no route"
         world.edge(self.host).set_mode(self.tenant, self.mode)
         return ""
 

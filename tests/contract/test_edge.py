@@ -11,6 +11,7 @@ from looma_cli.errors import EdgeRefused, ImageUnavailable, InvalidValue, NotFou
 from looma_cli.model.route import EdgeRecord, Upstream
 from tests.certificates import self_signed
 from tests.contract.edges import EdgeRig, FakeEdgeRig, NginxEdgeRig, new_tenant, route
+from tests.contract.engines import wait_for
 
 BOTH = [pytest.param("fake"), pytest.param("nginx", marks=pytest.mark.engine)]
 
@@ -73,6 +74,40 @@ def test_routes_and_modes_survive_a_stop_and_a_new_specification(bare: EdgeRig) 
     assert bare.ask(moved.http_port, host="survivor.example.com").service == f"{open_route.tenant}-main"
     assert bare.ask(bare.specification.http_port) is None
     assert bare.ask(closed.public_port).status == 503
+
+
+def test_an_edge_that_ended_is_started_as_it_was(bare: EdgeRig) -> None:
+    assert not bare.edge.start()
+    bare.edge.ensure(bare.specification)
+    here = route(bare, mode="frozen")
+    bare.edge.apply(here)
+    assert bare.edge.start()
+    bare.stop()
+    assert bare.another().start()
+    assert (bare.ask(here.public_port).status, bare.ask(here.public_port, method="POST").status) == (200, 503)
+
+
+@pytest.mark.parametrize("which", ["http", "public"])
+def test_an_edge_whose_port_was_taken_while_it_was_down_says_so_each_time(bare: EdgeRig, which: str) -> None:
+    bare.edge.ensure(bare.specification)
+    here = route(bare)
+    bare.edge.apply(here)
+    bare.stop()
+    taken = bare.specification.http_port if which == "http" else here.public_port
+    with bare.listening(taken):
+        for _ in range(3):
+            with pytest.raises(PortTaken) as refused:
+                bare.edge.start()
+            assert refused.value.details["port"] == taken
+    wait_for(lambda: started(bare))  # nginx tries again for some seconds, then the engine starts it again
+    assert bare.ask(here.public_port).status == 200
+
+
+def started(rig: EdgeRig) -> bool:
+    try:
+        return bool(rig.edge.start())
+    except PortTaken:
+        return False
 
 
 def test_a_taken_port_is_named_and_the_earlier_edge_goes_on(bare: EdgeRig) -> None:

@@ -92,6 +92,14 @@ class FakeEdge:
             if self.daemon.port_holder("0.0.0.0", port, "tcp", but=ours):
                 raise PortTaken(f"port {port} is taken on the host by something else", "choose another port", port=port, address="0.0.0.0")
 
+    def start(self) -> bool:
+        self._called("start")
+        ours = self.daemon.containers.get(self.name)
+        if ours is not None and ours.state != "running":
+            self._require_free(ours, *(port for _, port, _, _ in ours.ports), *(r.public_port for r in self.volume.routes.values()))
+            ours.state = "running"
+        return ours is not None
+
     def running(self) -> bool:
         self._called("running")
         return self._runs()

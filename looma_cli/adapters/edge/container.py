@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from looma_cli.adapters.edge.configuration import HOME
@@ -16,7 +17,14 @@ from looma_cli.model.route import EdgeSpecification
 LABEL_SPECIFICATION = "looma.specification"  # digest of everything that a running edge cannot change
 CAPABILITIES = ("NET_BIND_SERVICE", "SETGID", "SETUID")  # bind to 80 and 443; workers become `nobody`
 STOP_SECONDS = 10
+SETTLED_SECONDS = 15.0
 _BIND_FAILED = re.compile(r"bind\(\) to (\S+):(\d+) failed \(98")
+
+
+def settled(inspected: Mapping[str, Any], now: float) -> bool:
+    """Whether a container that runs has done so for some seconds (``now``: Unix time): nginx that cannot bind tries for a while and ends,
+    and the engine starts it again."""
+    return abs(now - datetime.fromisoformat(inspected["State"]["StartedAt"]).timestamp()) > SETTLED_SECONDS
 
 
 def labels(installation: str, extra: Mapping[str, str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -20,6 +21,7 @@ from looma_cli.adapters.edge.container import (
     out_of_memory,
     port_taken,
     refusal,
+    settled,
     specification_digest,
     taken_port,
 )
@@ -101,6 +103,13 @@ class NginxEdge:
         if not self._serves(existing):
             self._api.call("POST", f"/containers/{self._name}/start", allow=(304,))
         self._wait_until_ready()  # a running one too: the engine may have started it just now
+
+    def start(self) -> bool:
+        """See Edge. One that has just been started may be about to end: it seems to run for as long as nginx tries to bind."""
+        existing = self._inspect()
+        if existing is not None and not (self._serves(existing) and settled(existing, time.time())):
+            self._start_existing(existing)
+        return existing is not None
 
     @staticmethod
     def _serves(container: Mapping[str, Any]) -> bool:

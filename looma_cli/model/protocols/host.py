@@ -36,6 +36,11 @@ class Edge(Protocol):
         """The edge runs with this specification afterwards. Raises PortTaken, ImageUnavailable."""
         ...
 
+    def start(self) -> bool:
+        """Whether there is an edge; it serves afterwards, also where it had ended: routes and modes are as they were. Raises PortTaken
+        where somebody has one of its ports meanwhile, CommandFailed where it does not start."""
+        ...
+
     def running(self) -> bool: ...
     def apply(self, route: Route) -> None:
         """The route serves in its mode afterwards, for every new request; idempotent. Raises EdgeRefused (the old one still serves)."""
