@@ -7,7 +7,7 @@ then, which are kept in turn. After the keep time the way back is a switch like 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from looma_cli.errors import NotAllowed
@@ -42,6 +42,8 @@ class WayBack:
     app: int
     data: int | None
     written: Mapping[str, int]  # of each datastore that took over: its counter of writes at the cut-over
+    written_in: int | None = None  # generation of the data layer whose counters these are
+    started: Mapping[str, str] = field(default_factory=dict)  # when each of those servers had started
 
 
 def way_back(tenant: Tenant, layers: Sequence[KeptLayer]) -> WayBack:
@@ -57,7 +59,8 @@ def way_back(tenant: Tenant, layers: Sequence[KeptLayer]) -> WayBack:
     data = [one for one in left if one.reference.layer == "data" and _left_at(one) == _left_at(app)]
     record = {**app.record, **(data[-1].record if data else {})}
     generation = data[-1].reference.generation if data else None
-    return WayBack(record["edition"], record["release"], app.reference.generation, generation, record.get("written", {}))
+    counters = (record.get("written", {}), record.get("written_in"), record.get("started", {}))
+    return WayBack(record["edition"], record["release"], app.reference.generation, generation, *counters)
 
 
 def _left_at(layer: KeptLayer) -> str:

@@ -157,10 +157,13 @@ def plan_verify(
     return Plan("backup.verify", name, tuple(steps), pivot, changes)
 
 
-def restore_steps(tenant: str, generation: int, host: str, stores: Sequence[tuple[str, Backup]]) -> list[PlannedStep]:
-    """Restore datastores, each from its set, and compare each."""
-    restores = [RestoreStore(tenant, generation, host, s, b.location, b.id).planned("from the repository") for s, b in stores]
-    compares = [CompareStore(tenant, generation, host, s, b.location, b.id).planned("nothing is taken for granted") for s, b in stores]
+def restore_steps(
+    tenant: str, generation: int, host: str, stores: Sequence[tuple[str, Backup]], edition: str = ""
+) -> list[PlannedStep]:
+    """Restore datastores, each from its set, and compare each. ``edition`` where the layer is of another than the record's."""
+    given = [(tenant, generation, host, store, backup.location, backup.id) for store, backup in stores]
+    restores = [RestoreStore(*each, edition=edition).planned("from the repository") for each in given]
+    compares = [CompareStore(*each, edition=edition).planned("nothing is taken for granted") for each in given]
     return [*restores, *compares]
 
 

@@ -16,7 +16,7 @@ from looma_cli.model.backup import BackupManifest
 from looma_cli.model.codec import encode
 from looma_cli.model.edition import Component, Edition
 from looma_cli.model.operation import Operation, Plan, PlannedStep, measured
-from looma_cli.model.switch import Rehearsal, Room, StoreSeen, SwitchRequest
+from looma_cli.model.switch import LeftBehind, Rehearsal, Room, StoreSeen, SwitchRequest
 from looma_cli.model.tenant import Allocation, LayerReference, Subnet, Tenant
 from looma_cli.plan.backups import restore_steps, stores_in
 from looma_cli.plan.create import allocations_of, components_of, image_references
@@ -31,6 +31,7 @@ from looma_cli.steps.following import NoteCutOver
 from looma_cli.steps.generations import AdoptSecrets, ChangeGeneration, KeepLayers, ReserveGeneration, WriteOverride
 from looma_cli.steps.layers import CreateLayer, PullImages, RemoveLayer, RenderStack, SettleFiles, StartLayer, StopLayer
 from looma_cli.steps.measuring import MeasureLayers, RehearseMode, read_measures
+from looma_cli.steps.migrating import LONGEST_SECONDS, Migrate
 from looma_cli.steps.routes import ApplyRoute, AwaitWrites, CheckRoute, DrainEdge, EnsureEdge, PutBackRoute, SetRouteMode
 from looma_cli.steps.tenants import ForgetTenant, ReserveEdgePorts, ReserveTenant, SetStatus
 from looma_cli.steps.waiting import AwaitHealthy
@@ -62,6 +63,7 @@ def plan_rehearsal(
     limits: Limits,
     *,
     sealed: Mapping[str, str],
+    behind: Sequence[LeftBehind] = (),
     registry: str,
     edge_image: str,
     support_images: Sequence[str],
@@ -86,6 +88,7 @@ def plan_rehearsal(
         limits,
         safety=None,
         left=(),
+        behind=behind,
         registry=registry,
         edge_image=edge_image,
         support_images=support_images,
@@ -170,6 +173,8 @@ def _without_route(step: PlannedStep, shadow: Tenant) -> list[PlannedStep]:
     if step.name == SetRouteMode.name:
         mode, previous = step.params["mode"], step.params["previous"]
         return [RehearseMode(shadow.name, shadow.host, mode, previous).planned(step.reason)]
+    if step.name == Migrate.name:  # how long it takes is to be found out
+        return [PlannedStep(step.name, {**step.params, "seconds": LONGEST_SECONDS, "frozen": False}, "brings the data to the release")]
     if step.name == ChangeGeneration.name:
         fields = {key: {**step.params[key], "status": shadow.status} for key in ("changes", "previous")}
         return [PlannedStep(step.name, {**step.params, **fields}, "as the route would move")]
@@ -202,6 +207,10 @@ def report(
     freeze = measured(rehearsed).get("write_freeze_ms", 0)
     if freeze:
         more.append("the edge's own part is not in the freeze: two changes of its mode, writes in flight, one reload")
+    migrate = _migrating_ms(rehearsed)
+    if freeze and migrate and migrate > request.freeze_seconds * 1000:
+        allowed = f"--freeze-limit allows {request.freeze_seconds:g} s"
+        more.append(f"migrate took {migrate / 1000:.1f} s and {allowed}: the switch would be put back")
     return Rehearsal(
         tenant.name,
         tenant.edition,
@@ -213,8 +222,15 @@ def report(
         taken.get("disk_bytes"),
         taken.get("memory_bytes"),
         sum(store.fingerprint.rows for store in manifest.backup.datastores),
+        migrate,
         (*warnings, *more),
     )
+
+
+def _migrating_ms(rehearsed: Operation) -> int | None:
+    """The longest one: each has the whole limit."""
+    times = [record.duration_ms or 0 for record in rehearsed.steps if record.name == Migrate.name]
+    return max(times, default=None)
 
 
 def _saving_ms(saved: Operation | None) -> int:

@@ -14,7 +14,7 @@ from looma_cli.plan.ports import choose_ports, wanted_ports
 from looma_cli.plan.subnets import choose_subnets
 from looma_cli.steps.generations import ChangeGeneration, KeepLayers
 from looma_cli.steps.layers import SettleFiles, StopLayer
-from looma_cli.steps.migrating import Migrate
+from looma_cli.steps.migrating import LONGEST_SECONDS, Migrate
 from looma_cli.steps.routes import CheckRoute, DrainEdge, SetRouteMode
 
 Layers = list[list[Any]]
@@ -44,13 +44,21 @@ def new_holdings(
     ]
 
 
-def migrations(tenant: Tenant, edition: Edition, app: int) -> list[PlannedStep]:
-    """One for each component of the profile that has a ``migrate``, in manifest order."""
-    return [
-        Migrate(tenant.name, tenant.host, app, one.name, list(one.migrate)).planned("brings the data to the release")
-        for one in edition.of_profile(tenant.profile)
-        if one.migrate and one.layer == "app"
-    ]
+def migrations(tenant: Tenant, edition: Edition, app: int, frozen_seconds: float | None = None) -> list[PlannedStep]:
+    """One for each component of the profile that has a ``migrate``, in manifest order. ``frozen_seconds``: writers wait for it, and no
+    longer than that."""
+    frozen, reason = frozen_seconds is not None, "brings the data to the release"
+    seconds = LONGEST_SECONDS if frozen_seconds is None else frozen_seconds
+    if frozen:
+        reason += f"; writers wait for it, {seconds:g} s at most"
+    name, host = tenant.name, tenant.host
+    steps = (Migrate(name, host, app, one.name, list(one.migrate), seconds, frozen) for one in migrating(tenant, edition))
+    return [step.planned(reason) for step in steps]
+
+
+def migrating(tenant: Tenant, edition: Edition) -> list[Component]:
+    """Components of the tenant's profile that have a ``migrate``."""
+    return [one for one in edition.of_profile(tenant.profile) if one.migrate and one.layer == "app"]
 
 
 def change_over(

@@ -6,21 +6,33 @@ is only forward. What is frozen is as short as it can be: everything that grows 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from looma_cli.errors import Conflict, NotAllowed
 from looma_cli.model.codec import encode
 from looma_cli.model.edition import Component, Edition
 from looma_cli.model.operation import Plan, PlannedStep
-from looma_cli.model.switch import Room, StoreSeen, SwitchRequest
+from looma_cli.model.switch import LeftBehind, Room, StoreSeen, SwitchRequest
 from looma_cli.model.tenant import LayerReference, Tenant
-from looma_cli.plan.backups import NewBackup, save_steps, stores_in
+from looma_cli.plan.backups import NewBackup, restore_steps, save_steps, stores_in
 from looma_cli.plan.create import Held, components_of, image_references, reserve_edge, resolve_release
 from looma_cli.plan.lifecycle import require
+from looma_cli.plan.losses import foretold, losses, refuse_loss, refuse_nothing_left, shared_stores
 from looma_cli.plan.observation import HostObservation, Limits
-from looma_cli.plan.replacing import Layers, change_over, drained, keep, migrations, new_holdings, next_generations, stopped, thaw
+from looma_cli.plan.replacing import (
+    Layers,
+    change_over,
+    drained,
+    keep,
+    migrating,
+    migrations,
+    new_holdings,
+    next_generations,
+    stopped,
+    thaw,
+)
 from looma_cli.steps.datastores import AwaitStores
 from looma_cli.steps.following import (
     AwaitFollowers,
@@ -56,19 +68,21 @@ def plan_switch(
     *,
     safety: NewBackup | None,
     left: Sequence[LayerReference],
+    behind: Sequence[LeftBehind] = (),
     registry: str,
     edge_image: str,
     support_images: Sequence[str],
 ) -> Plan:
     """Raises NotAllowed (status, same edition, data that would be left behind), Conflict (no room), NotFound (release), NoFreePorts.
 
-    ``left`` are layers whose generation numbers are taken.
+    ``left`` are layers whose generation numbers are taken; ``behind`` is what backups have for datastores that the tenant has not now.
     """
     require(tenant, "running", "suspended", verb="a switch")
     release = _release(request, tenant, target)
     components = components_of(target, tenant.profile)
-    lost = _lost(source, target, tenant, stores)
+    lost = losses(source, target, tenant, stores)
     refuse_loss(request, tenant, lost)
+    refuse_nothing_left(request, tenant, behind)
     changes = {"edition": target.name, "release": release}
     data, app = next_generations(tenant, left)
     after = tenant.at([], changes)
@@ -87,7 +101,7 @@ def plan_switch(
         RenderStack(tenant.name, layers, True, seen.start_interval, changes=changes).planned("the target's layers"),
         PullImages(tenant.name, tenant.host, references, tenant.images == "local").planned("the stack's images"),
     ]
-    move = _reuse if request.data == "reuse" else _clone
+    move = _reuse if request.data == "reuse" else partial(_clone, request=request, behind=behind)
     steps = [*begin, *move(tenant, source, target, after.at(layers), layers, changes, stores)]
     previous = {"edition": tenant.edition, "release": tenant.release, "status": "switching"}
     now = {**changes, "status": tenant.status}
@@ -95,8 +109,8 @@ def plan_switch(
     steps.append(change_over(tenant, data_after, app, now, previous))
     pivot = len(steps) - 1
     steps += _end(request, tenant, source, target, stores, data)
-    changed = tuple(_changes(tenant, after, layers, lost))
-    return Plan(KIND, tenant.name, tuple(steps), pivot, changed, _warnings(request, tenant, safety))
+    changed = tuple(_changes(request, tenant, after, layers, lost, behind))
+    return Plan(KIND, tenant.name, tuple(steps), pivot, changed, _warnings(request, tenant, target, safety, behind))
 
 
 def taken_ports(held: Held, seen: HostObservation, rows: Sequence[Any]) -> frozenset[tuple[str, int]]:
@@ -113,50 +127,6 @@ def _release(request: SwitchRequest, tenant: Tenant, target: Edition) -> str:
     if tenant.platform or target.kind != "edition":
         raise NotAllowed("LoomaCRM's own stack is no edition that a tenant could switch to or from", "looma edition list")
     return resolve_release(target, request.release)
-
-
-# --- what cannot come along -------------------------------------------------------------------------------------------
-
-
-def shared_stores(source: Edition, target: Edition, profile: str) -> list[str]:
-    """Datastores that both have, by name and kind, in the target's order."""
-    before = {one.name: one.type for one in source.of_profile(profile)}
-    kinds = {one.name: one.type for one in target.of_profile(profile)}
-    return [name for name in stores_in(target.of_profile(profile)) if before.get(name) == kinds[name]]
-
-
-def lost_stores(source: Edition, target: Edition, profile: str) -> list[str]:
-    """Datastores of the source whose data the target has no place for."""
-    shared = shared_stores(source, target, profile)
-    return [name for name in stores_in(source.of_profile(profile)) if name not in shared]
-
-
-def _lost(source: Edition, target: Edition, tenant: Tenant, stores: Sequence[StoreSeen]) -> list[StoreSeen]:
-    names = lost_stores(source, target, tenant.profile)
-    return [store for store in stores if store.name in names and store.rows]
-
-
-def loss_token(tenant: Tenant, target: str, lost: Sequence[StoreSeen]) -> str:
-    """Names exactly this loss: of these datastores of this data layer, on the way to that edition."""
-    text = "\n".join([tenant.name, str(tenant.data_generation), target, *(store.name for store in lost)])
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
-
-
-def refuse_loss(request: SwitchRequest, tenant: Tenant, lost: Sequence[StoreSeen]) -> None:
-    """Raises NotAllowed unless the loss was accepted by its token; without a safety backup it cannot be."""
-    if not lost:
-        return
-    token = loss_token(tenant, request.edition, lost)
-    said = ", ".join(f"{store.name}: {store.rows:,}" for store in lost)
-    if request.accepted != token:
-        raise NotAllowed(
-            f"edition {request.edition} has no place for what is in {said}; it would stay in the backup",
-            f"agree to that with --accept-loss {token}",
-            lost={store.name: store.rows for store in lost},
-            token=token,
-        )
-    if not request.safety:
-        raise NotAllowed(f"what is in {said} would be nowhere", "leave out --no-backup")
 
 
 # --- room -------------------------------------------------------------------------------------------------------------
@@ -192,10 +162,13 @@ def _clone(
     layers: Layers,
     changes: Mapping[str, Any],
     stores: Sequence[StoreSeen],
+    request: SwitchRequest,
+    behind: Sequence[LeftBehind],
 ) -> list[PlannedStep]:
     name, host, data, app = tenant.name, tenant.host, after.data_generation, after.app_generation
     following, copied = _divided(source, target, tenant, stores)
     pair = (name, host, tenant.data_generation, source.name, data, target.name)
+    brought = [(one.store, one.backup) for one in behind] if request.restore_left else []
     every = stores_in(target.of_profile(tenant.profile))
     mode = "suspended" if tenant.status == "suspended" else "serving"
     freeze = [
@@ -206,6 +179,7 @@ def _clone(
         StartLayer(name, "data", data, host, "absent").planned("fresh datastores beside the old"),
         CreateLayer(name, "app", app, host).planned("while the datastores start"),
         AwaitStores(name, data, host, every, edition=target.name).planned("before they are given data"),
+        *restore_steps(name, data, host, brought, target.name),
         *(FollowStore(*pair, store).planned("while the old one serves") for store in following),
         StartLayer(name, "app", app, host, "absent", created=True).planned("on datastores that follow"),
         *_early(name, host, app, changes),
@@ -214,7 +188,7 @@ def _clone(
         *(CopyStore(*pair, store).planned("its kind cannot follow") for store in copied),
         *([AwaitFollowers(*pair, following).planned("to the last write")] if following else []),
         *([PromoteFollowers(*pair, following).planned("the new layer takes writes")] if following else []),
-        *migrations(tenant, target, app),
+        *migrations(tenant, target, app, request.freeze_seconds),
         AwaitHealthy(name, "app", host, app, changes, FROZEN_SECONDS).planned("no route before health"),
         PutBackRoute(name, host, mode).planned("for the way back"),
         ApplyRoute(name, host, "frozen" if mode == "serving" else mode, False, layers, changes).planned("the new layers are proven"),
@@ -291,16 +265,25 @@ def _end(
 # --- what is said of it -----------------------------------------------------------------------------------------------
 
 
-def _changes(tenant: Tenant, after: Tenant, layers: Layers, lost: Sequence[StoreSeen]) -> list[str]:
+def _changes(
+    request: SwitchRequest, tenant: Tenant, after: Tenant, layers: Layers, lost: Sequence[StoreSeen], behind: Sequence[LeftBehind]
+) -> list[str]:
     lines = [f"~ {tenant.name}: {tenant.edition} {tenant.release} -> {after.edition} {after.release}"]
     lines += [f"+ {LayerReference(tenant.name, layer, generation).project}" for layer, generation in layers]
+    if request.restore_left:
+        lines += [f"+ {one.store}: {one.rows:,} from backup {one.backup.id}" for one in behind]
     return [*lines, *(f"- {store.name}: {store.rows:,} stay in the backup" for store in lost)]
 
 
-def _warnings(request: SwitchRequest, tenant: Tenant, safety: NewBackup | None) -> tuple[str, ...]:
-    warnings = []
+def _warnings(
+    request: SwitchRequest, tenant: Tenant, target: Edition, safety: NewBackup | None, behind: Sequence[LeftBehind]
+) -> tuple[str, ...]:
+    warnings = [] if request.restore_left else foretold(tenant.name, target.name, behind)
     if request.data == "clone" and tenant.status == "running":
         warnings.append("writes get 503 with Retry-After for some seconds, while the new datastores take over; reads go on")
+        names = ", ".join(one.name for one in migrating(tenant, target))
+        if names:
+            warnings.append(f"if migrate of {names} takes longer than {request.freeze_seconds:g} s, all is put back (--freeze-limit)")
     if safety is None:
         warnings.append("no safety backup of the present is taken")
     return tuple(warnings)

@@ -57,6 +57,7 @@ class RehearsalUseCases:
         sealed = opened_secrets(context, manifest)
         sealed.pop(CERTIFICATE_KEY, None)
         stores, room = self._switches.stores(tenant, target), room_on(context, tenant)
+        behind = self._switches.behind(tenant, source, target)
 
         def attempt(refused: Refused) -> Plan | None:
             shadow = shadow_of(tenant, manifest, context)
@@ -77,6 +78,7 @@ class RehearsalUseCases:
                     held_on(state, tenant.host),
                     context.limits,
                     sealed=sealed,
+                    behind=behind,
                     registry=context.registry,
                     edge_image=context.edge_image(tenant.images),
                     support_images=context.support_images(tenant.images),

@@ -8,13 +8,15 @@ from looma_cli.errors import LoomaError, NotAllowed
 from looma_cli.model.edition import Edition
 from looma_cli.model.operation import Operation, Plan
 from looma_cli.model.protocols import State
-from looma_cli.model.switch import Room, StoreSeen, SwitchRequest
+from looma_cli.model.switch import FREEZE_SECONDS, LeftBehind, Room, StoreSeen, SwitchRequest
 from looma_cli.model.tenant import SERVING, LayerReference, Tenant
 from looma_cli.plan.back import WayBack, plan_rollback, way_back
 from looma_cli.plan.backups import NewBackup, stores_of
+from looma_cli.plan.losses import left_behind, lost_stores
 from looma_cli.plan.reallocate import Refused
-from looma_cli.plan.switch import lost_stores, plan_switch
-from looma_cli.steps.datastores import open_store
+from looma_cli.plan.switch import plan_switch
+from looma_cli.steps.datastores import RestoreStore, open_store, open_stores
+from looma_cli.steps.generations import ChangeGeneration
 from looma_cli.usecases.backups import new_backup_id
 from looma_cli.usecases.changing import change
 from looma_cli.usecases.context import Context, held_on, observe_host
@@ -57,6 +59,7 @@ class SwitchUseCases:
                     self._context.limits,
                     safety=safety,
                     left=taken_generations(state, now.name, there),
+                    behind=left_behind(self._world.catalog.edition(now.edition), target, now, state.backups(now.name)),
                     registry=self._context.registry,
                     edge_image=self._context.edge_image(now.images),
                     support_images=self._context.support_images(now.images),
@@ -70,14 +73,22 @@ class SwitchUseCases:
         return plan if dry_run and plan else self._last_operation(tenant.name, "edition.switch")
 
     def rollback(
-        self, name: str, *, carry: bool = False, keep_seconds: float = 3600.0, dry_run: bool = False, wait_seconds: float = 0
+        self,
+        name: str,
+        *,
+        carry: bool = False,
+        keep_seconds: float = 3600.0,
+        freeze_seconds: float = FREEZE_SECONDS,
+        dry_run: bool = False,
+        wait_seconds: float = 0,
     ) -> Operation | Plan:
-        """Back to the edition that the last switch left, while its layers are kept: as they were, or with ``carry`` as a switch of its own,
-        which brings along what was written since. Raises NotAllowed where nothing is kept any more."""
+        """Back to the edition that the last switch left, while its layers are kept: as they were, or with ``carry`` as a switch of its own
+        (see ``SwitchRequest`` for ``freeze_seconds``), which brings along what was written since. Raises NotAllowed where nothing is kept
+        any more."""
         tenant = self._tenant(name)
         if carry:
             back = self.way_back(name)
-            request = SwitchRequest(name, back.edition, back.release, keep_seconds=keep_seconds)
+            request = SwitchRequest(name, back.edition, back.release, keep_seconds=keep_seconds, freeze_seconds=freeze_seconds)
             return self.switch(request, dry_run=dry_run, wait_seconds=wait_seconds)
         seen, room = observe_host(self._context, tenant.host, engine=True), room_on(self._context, tenant)
         lost = self.lost(name)
@@ -108,17 +119,23 @@ class SwitchUseCases:
 
     def lost(self, name: str) -> dict[str, int | None]:
         """How often each datastore was written to since the last switch, None where it does not tell (a rollback may be for just that):
-        nothing of it is in the layers that were left. Empty where the data layer stayed the tenant's own."""
+        nothing of it is in the layers that were left. Empty where the data layer stayed the tenant's own. A data layer that took over since
+        (a restore's) counts by itself: what was written before it is not known."""
         tenant, back = self._tenant(name), self.way_back(name)
         if back.data is None or tenant.status not in SERVING:
             return {}
-        return {store: self._written_since(tenant, store, before) for store, before in back.written.items()}
+        if tenant.data_generation != back.written_in:
+            return dict.fromkeys(back.written)
+        return {store: self._written_since(tenant, back, store) for store in back.written}
 
-    def _written_since(self, tenant: Tenant, store: str, before: int) -> int | None:
+    def _written_since(self, tenant: Tenant, back: WayBack, name: str) -> int | None:
+        """A server that was started again may have begun to count anew."""
         try:
-            return max(0, open_store(self._world, tenant.layer("data"), tenant.host, store).written() - before)
+            store, container = open_stores(self._world, tenant.layer("data"), tenant.host, [name])[name]
+            written = store.written() - back.written[name]
         except LoomaError:
             return None
+        return written if written >= 0 and container.started_at == back.started.get(name) else None
 
     def finalize(self, name: str, *, dry_run: bool = False) -> Operation | Plan:
         """Let go of what the tenant has left, at once: there is no way back then. Raises NotAllowed where nothing is kept."""
@@ -143,6 +160,19 @@ class SwitchUseCases:
             store = open_store(self._world, tenant.layer("data"), tenant.host, name)
             seen.append(StoreSeen(name, store.follows, store.fingerprint().rows if name in lost else None))
         return seen
+
+    def behind(self, tenant: Tenant, source: Edition, target: Edition) -> list[LeftBehind]:
+        """What backups of the tenant have for datastores of the target that the source has not."""
+        with self._world.store.read() as state:
+            return left_behind(source, target, tenant, state.backups(tenant.name))
+
+    def still_behind(self, operation: Operation) -> list[LeftBehind]:
+        """Of that, what a switch that is through has not brought back."""
+        change = next(step.params for step in operation.plan.steps if step.name == ChangeGeneration.name)
+        before, after = (self._world.catalog.edition(change[which]["edition"]) for which in ("previous", "changes"))
+        brought = [step.params["store"] for step in operation.plan.steps if step.name == RestoreStore.name]
+        found = self.behind(self._tenant(operation.tenant), before, after)
+        return [one for one in found if one.store not in brought]
 
     def _last_operation(self, name: str, kind: str) -> Operation:
         return last_operation(self._context, name, kind)

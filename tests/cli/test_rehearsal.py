@@ -57,6 +57,17 @@ def test_it_says_what_the_real_one_will_need_and_touches_nothing(filled: Cli) ->
     assert nothing_left(filled)
 
 
+def test_it_says_how_long_migrate_took_whatever_the_limit(filled: Cli) -> None:
+    filled.machine.engine.jobs.seconds["api-gateway"] = 48
+    found = filled.json("edition", "switch", "acme", "pro", "--rehearse")["rehearsal"]
+    assert found["migrate_ms"] == 48_000
+    assert found["write_freeze_ms"] >= 48_000
+    assert "migrate took 48.0 s and --freeze-limit allows 30 s: the switch would be put back" in found["warnings"]
+    found = filled.json("edition", "switch", "acme", "pro", "--rehearse", "--freeze-limit", "1m")["rehearsal"]
+    assert not any("would be put back" in warning for warning in found["warnings"])
+    assert filled.json("edition", "switch", "acme", "pro", "--data", "reuse", "--rehearse")["rehearsal"]["migrate_ms"] == 48_000
+
+
 def test_the_freeze_is_what_lies_between(filled: Cli) -> None:
     """Promoting takes three seconds here, and starting the stacks much longer."""
     engine, clock = filled.machine.engine, filled.machine.clock

@@ -41,6 +41,9 @@ class Rig(Protocol):
     def prune(self, network: str) -> None: ...
     def twin(self, reference: LayerReference, installation: str) -> str: ...
     def names(self, installation: str) -> set[str]: ...
+    def programs(self, command: str) -> list[str]:
+        """Programs with these words that run in containers of ``installation``, each as its container and its command."""
+        ...
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
@@ -149,6 +152,10 @@ class FakeRig:
     def names(self, installation: str) -> set[str]:
         return _names(self.engine_of(installation))
 
+    def programs(self, command: str) -> list[str]:
+        """The fake's programs end before anybody can look."""
+        return []
+
 
 class ComposeRig:
     def __init__(self, api: EngineApi) -> None:
@@ -200,6 +207,11 @@ class ComposeRig:
 
     def names(self, installation: str) -> set[str]:
         return _names(self.engine_of(installation))
+
+    def programs(self, command: str) -> list[str]:
+        listed = self.api.listed("/containers/json", {label.LABEL_INSTALLATION: self.installation})
+        lines = [(one["Names"][0], " ".join(line)) for one in listed for line in self.api.get(f"/containers/{one['Id']}/top")["Processes"]]
+        return [f"{name}: {line}" for name, line in lines if command in line]
 
     def clean_up(self) -> None:
         for name in list(self._strangers):

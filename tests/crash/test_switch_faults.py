@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from looma_cli.errors import OperationFailed
+from looma_cli.errors import OperationFailed, Paused
 from looma_cli.steps.following import CompareFollowers
 from looma_cli.wiring import Looma
 from tests.crash.switches import PUBLIC_PORT, Used, assert_nothing_lost, assert_parted, data_layer, picture, request, switched, tenant
@@ -123,6 +123,35 @@ def test_a_migrate_that_fails_leaves_all_as_it_was_and_shows_its_last_words(tmp_
     assert_nothing_lost(machine, 1)
 
 
+def test_a_migrate_that_writers_wait_for_too_long_is_ended_and_all_is_as_it_was(tmp_path: Path) -> None:
+    machine = tenant(tmp_path / "home")
+    old = picture(machine)
+    machine.engine.jobs["user-service"] = (0, "rewriting a large table\n")
+    machine.engine.jobs.seconds["user-service"] = 45
+    with pytest.raises(OperationFailed, match="it had 30 s, and writes were refused all the time") as caught:
+        machine.process().switches.switch(request())
+    assert "--freeze-limit" in caught.value.hint
+    assert (caught.value.details["cause"], caught.value.details["limit_seconds"]) == ("timed_out", 30)
+    assert caught.value.details["log"] == ["rewriting a large table"]
+    assert (picture(machine), machine.complaints) == (old, [])
+    assert_parted(machine)
+    assert_nothing_lost(machine, 1)
+    machine.process().switches.switch(request(freeze_seconds=60))
+    assert machine.process().tenants.show("acme").edition == "pro"
+    assert machine.complaints == []
+
+
+def test_a_migrate_that_nobody_waits_for_may_take_its_time(tmp_path: Path) -> None:
+    machine = tenant(tmp_path / "home")
+    machine.engine.jobs.seconds["user-service"] = 500
+    machine.process().upgrades.upgrade("acme", "1.4.1")
+    assert machine.process().tenants.show("acme").release == "1.4.1"
+    machine.engine.jobs.seconds["user-service"] = 700
+    with pytest.raises(OperationFailed, match="it had 600 s") as caught:
+        machine.process().switches.switch(request(data="reuse"))
+    assert "--freeze-limit" not in caught.value.hint
+
+
 def test_a_release_that_ends_says_how(tmp_path: Path) -> None:
     machine = tenant(tmp_path / "home")
     old = picture(machine)
@@ -159,6 +188,29 @@ def test_an_edge_that_ends_while_it_is_frozen_serves_again_afterwards(tmp_path: 
     assert machine.edge.answer(PUBLIC_PORT, method="POST").status == 200
     assert machine.routed().project == f"looma-acme-app-g{2 if way == 'resume' else 1}"
     assert machine.complaints == []
+
+
+def test_an_edge_whose_port_was_taken_meanwhile_is_one_clear_error(tmp_path: Path) -> None:
+    machine = tenant(tmp_path / "home")
+    old = picture(machine)
+    id = killed_when(machine, lambda: machine.edge.mode("acme") == "frozen", lambda looma: looma.switches.switch(request()))
+    machine.edge.stop()
+    machine.daemon.foreign_ports.add(("0.0.0.0", 80))
+    for _ in range(2):
+        with pytest.raises(Paused, match="could not be put back yet: port 80 is taken on the host by something else"):
+            machine.process().operations.rollback(id)
+    machine.daemon.foreign_ports.clear()
+    machine.process().operations.rollback(id)
+    assert (picture(machine), machine.complaints) == (old, [])
+    assert_nothing_lost(machine, 1)
+
+
+def test_a_tenant_can_be_stopped_though_the_edge_cannot_start(tmp_path: Path) -> None:
+    machine = tenant(tmp_path / "home")
+    machine.edge.stop()
+    machine.daemon.foreign_ports.add(("0.0.0.0", 80))
+    machine.process().tenants.stop("acme")
+    assert machine.process().tenants.show("acme").status == "stopped"
 
 
 def test_a_rollback_comes_back_to_the_edition_that_was_left_last_however_long_each_is_kept(tmp_path: Path) -> None:

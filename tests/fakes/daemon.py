@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -54,6 +55,7 @@ class FakeDaemon:
     ``id`` is the engine's; ``cpus`` and ``memory_bytes`` are the machine's."""
 
     images: set[str] | None = None
+    built: dict[str, int] = field(default_factory=dict)  # how often an image was built anew under its name
     foreign_ports: set[tuple[str, int]] = field(default_factory=set)
     containers: dict[str, FakeContainer] = field(default_factory=dict)
     networks: dict[str, FakeNetwork] = field(default_factory=dict)
@@ -64,6 +66,9 @@ class FakeDaemon:
     answers: bool = True
     _ids: Any = field(default_factory=lambda: itertools.count(1))
     _seconds: Any = field(default_factory=lambda: itertools.count(1))
+
+    def image_id(self, reference: str) -> str:
+        return "sha256:" + hashlib.sha256(f"{reference} {self.built.get(reference, 0)}".encode()).hexdigest()
 
     def new_id(self) -> str:
         return f"{next(self._ids):064x}"

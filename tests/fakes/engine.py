@@ -31,6 +31,7 @@ from looma_cli.model.layer import (
 from looma_cli.model.tenant import LayerReference
 from tests.fakes.daemon import FakeContainer, FakeDaemon, run_shell
 from tests.fakes.failing import Failure, Killed
+from tests.fakes.jobs import FakeJobs
 from tests.fakes.manifest import Manifest, read, workload
 
 
@@ -49,7 +50,7 @@ class FakeEngine:
         self.pullable: set[str] = set()
         self.calls: list[tuple[str, str]] = []
         self.api_version = (1, 45)
-        self.jobs: dict[str, tuple[int, str]] = {}  # how a component's ``run_once`` ends, instead of what its command says
+        self.jobs = FakeJobs()  # how a component's ``run_once`` ends, instead of what its command says
         self.shell: Callable[[Sequence[str], Mapping[str, str]], tuple[int | None, str]] = run_shell
 
     def fail_on(self, method: str, error: BaseException, *, layer: str | None = None, call: int = 1) -> None:
@@ -84,6 +85,11 @@ class FakeEngine:
         self._called("missing_images")
         held = self.daemon.images
         return [reference for reference in references if held is not None and reference not in held]
+
+    def image_ids(self, references: Sequence[str]) -> dict[str, str]:
+        self._called("image_ids")
+        held = self.daemon.images
+        return {one: self.daemon.image_id(one) for one in references if held is None or one in held}
 
     def pull(self, references: Sequence[str], report: Callable[[str], None]) -> None:
         self._called("pull")
@@ -304,13 +310,15 @@ class FakeEngine:
         code, output = self.shell(command, container.files)
         return code or 0, output
 
-    def run_once(self, layer: RenderedLayer, component: str, arguments: Sequence[str]) -> tuple[int, str]:
+    def run_once(
+        self, layer: RenderedLayer, component: str, arguments: Sequence[str], *, limit_seconds: float = 600.0
+    ) -> tuple[int, str]:
         self._called("run_once", component)
         wanted = next((c for c in read(layer).containers if c.service == component), None)
         if wanted is None:
             raise NotFound(f"{layer.reference.project} has no component {component}", "looma tenant show")
-        code, output = self.jobs.get(component) or self.shell(arguments, wanted.files)
-        return code or 0, output
+        said = self.shell(arguments, wanted.files)
+        return self.jobs.run(component, said, limit_seconds, endless=said[0] is None and self.shell is run_shell)
 
     def read_file(self, workload: Workload, path: str) -> str | None:
         self._called("read_file", workload.component)

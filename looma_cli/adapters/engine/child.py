@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from looma_cli.adapters.children import Outcome, end, spawn
 from looma_cli.adapters.engine.api import BUSY_HINT
-from looma_cli.errors import CommandFailed
+from looma_cli.errors import TimedOut
 
 
 class Children:
@@ -18,7 +18,7 @@ class Children:
         self._on_child = on_child or (lambda pid: None)
 
     def run(self, arguments: Sequence[str], *, environment: Mapping[str, str], text: str = "", limit_seconds: float = 60.0) -> Outcome:
-        """Runs to the end, with ``text`` as standard input. Raises CommandFailed past the limit, FileNotFoundError.
+        """Runs to the end, with ``text`` as standard input. Raises TimedOut past the limit, FileNotFoundError.
 
         The program gets its input only after ``on_child`` has recorded its pid: if looma dies before that, it finds its input
         empty and does nothing; after that, the kernel ends it together with looma.
@@ -29,11 +29,16 @@ class Children:
                 output, errors = process.communicate(text, timeout=limit_seconds)
             except subprocess.TimeoutExpired as error:
                 name = os.path.basename(arguments[0])
-                raise CommandFailed(f"{name} did not end within {limit_seconds:.0f} s", BUSY_HINT) from error
+                raise TimedOut(f"{name} did not end within {limit_seconds:.0f} s", BUSY_HINT, output=_said(error)) from error
             finally:
                 end(process)
                 self._on_child(None)
         return Outcome(process.returncode, output, errors)
+
+
+def _said(error: subprocess.TimeoutExpired) -> str:
+    """What had come of both streams; bytes, whatever they were opened as."""
+    return b"".join(part for part in (error.stdout, error.stderr) if isinstance(part, bytes)).decode("utf-8", errors="replace")
 
 
 def foreground(arguments: Sequence[str], environment: Mapping[str, str]) -> int:

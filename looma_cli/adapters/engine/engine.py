@@ -75,6 +75,10 @@ class ComposeEngine:
         held = objects.images_held(self.api.get("/images/json"))
         return [reference for reference in references if objects.normal_image(reference) not in held]
 
+    def image_ids(self, references: Sequence[str]) -> dict[str, str]:
+        held = objects.image_ids(self.api.get("/images/json"))
+        return {reference: held[name] for reference in references if (name := objects.normal_image(reference)) in held}
+
     def pull(self, references: Sequence[str], report: Callable[[str], None]) -> None:
         """Through the docker command, which knows its registries' credentials."""
         for reference in references:
@@ -244,10 +248,12 @@ class ComposeEngine:
         code, output = run_program(self.api, workload, command, timeout_seconds, self._exit_code)
         return code, output.decode("utf-8", errors="replace")
 
-    def run_once(self, layer: RenderedLayer, component: str, arguments: Sequence[str]) -> tuple[int, str]:
+    def run_once(
+        self, layer: RenderedLayer, component: str, arguments: Sequence[str], *, limit_seconds: float = 600.0
+    ) -> tuple[int, str]:
         found = self._of_layer(layer.reference, component)
-        ended = once.in_running(self.api, found[0], arguments, self._exit_code) if found else None
-        return ended or once.in_new(self.api, self._compose, layer, component, arguments)
+        ended = once.in_running(self.api, found[0], arguments, limit_seconds, self._exit_code) if found else None
+        return ended or once.in_new(self.api, self._compose, layer, component, arguments, limit_seconds)
 
     def open_program(self, workload: Workload, command: Sequence[str], *, mark: str = "") -> AbstractContextManager[ExecProgram]:
         return open_program(self.api, workload, command, mark, self._exit_code)

@@ -152,8 +152,13 @@ def normal_image(reference: str) -> str:
 
 def images_held(listed: Iterable[Mapping[str, Any]]) -> set[str]:
     """Every spelling under which the engine's images can be meant, from ``GET /images/json``."""
-    held: set[str] = set()
+    return set(image_ids(listed))
+
+
+def image_ids(listed: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The same, each with the id of what is meant."""
+    held: dict[str, str] = {}
     for image in listed:
-        held.add(image["Id"])
-        held.update(normal_image(name) for key in ("RepoTags", "RepoDigests") for name in image.get(key) or ())
+        held[image["Id"]] = image["Id"]
+        held |= {normal_image(name): image["Id"] for key in ("RepoTags", "RepoDigests") for name in image.get(key) or ()}
     return held

@@ -57,10 +57,10 @@ def end_programs(api: EngineApi, workload: Workload, mark: str, exit_code: ExitC
 
 
 def run_program(
-    api: EngineApi, workload: Workload, command: Sequence[str], timeout_seconds: float, exit_code: ExitCode
+    api: EngineApi, workload: Workload, command: Sequence[str], timeout_seconds: float, exit_code: ExitCode, mark: str = ""
 ) -> tuple[int, bytes]:
-    """To its end, without input: its exit code and the output of both streams."""
-    wanted = {"AttachStdout": True, "AttachStderr": True, "Cmd": list(command)}
+    """To its end, without input: its exit code and the output of both streams. ``mark`` as for ``open_program``."""
+    wanted = {"AttachStdout": True, "AttachStderr": True, "Cmd": list(command), "Env": [f"{MARK}={mark}"] if mark else []}
     id = api.post(f"/containers/{workload.id}/exec", body=wanted)["Id"]
     with api.stream("POST", f"/exec/{id}/start", body={"Detach": False}, timeout_seconds=timeout_seconds) as response:
         output = b"".join(payload for _, payload in streams.frames(response))

@@ -13,6 +13,7 @@ def page(rehearsal: Any, screen: Screen) -> list[str]:
     head = screen.paint(f"{rehearsal.tenant}: {rehearsal.source} -> {rehearsal.target}, rehearsed", "bold")
     pairs = [
         ("writes wait", span(rehearsal.write_freeze_ms / 1000) if rehearsal.write_freeze_ms else "not at all"),
+        ("migrate takes", span(rehearsal.migrate_ms / 1000) if rehearsal.migrate_ms is not None else "nothing migrates"),
         ("takes", span(rehearsal.duration_ms / 1000)),
         ("disk", size(rehearsal.disk_bytes) or "not known"),
         ("memory", size(rehearsal.memory_bytes) or "not known"),

@@ -19,6 +19,10 @@ class Engine(Protocol):
         ...
 
     def missing_images(self, references: Sequence[str]) -> list[str]: ...
+    def image_ids(self, references: Sequence[str]) -> dict[str, str]:
+        """What each of those references means on the host (``sha256:…``); one that is not there is left out."""
+        ...
+
     def pull(self, references: Sequence[str], report: Callable[[str], None]) -> None:
         """Raises ImageUnavailable naming the reference and where it was looked for."""
         ...
@@ -69,9 +73,12 @@ class Engine(Protocol):
         """Runs a command in the container; returns (exit code, combined output)."""
         ...
 
-    def run_once(self, layer: RenderedLayer, component: str, arguments: Sequence[str]) -> tuple[int, str]:
+    def run_once(
+        self, layer: RenderedLayer, component: str, arguments: Sequence[str], *, limit_seconds: float = 600.0
+    ) -> tuple[int, str]:
         """A component's program with other arguments (as after the image's name in ``docker run``), to its end: in its container where
-        that runs, else in one of its own that is removed afterwards. Returns (exit code, combined output)."""
+        that runs, else in one of its own that is removed afterwards. One that a killed looma left is ended first. Returns (exit code,
+        combined output). Raises TimedOut past the limit, when nothing of it runs any more: if need be its container was ended too."""
         ...
 
     def read_file(self, workload: Workload, path: str) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from looma_cli.errors import (
@@ -27,6 +29,13 @@ def test_information_says_what_the_engine_can(rig: Rig) -> None:
 def test_missing_images_are_those_the_engine_does_not_hold(rig: Rig) -> None:
     assert rig.engine.missing_images([NO_IMAGE, IMAGE]) == [NO_IMAGE]
     assert rig.engine.missing_images([]) == []
+
+
+def test_ids_of_images_are_of_those_that_are_there(rig: Rig) -> None:
+    ids = rig.engine.image_ids([NO_IMAGE, IMAGE])
+    assert list(ids) == [IMAGE]
+    assert re.fullmatch(r"sha256:[0-9a-f]{64}", ids[IMAGE])
+    assert rig.engine.image_ids([IMAGE]) == ids
 
 
 def test_an_image_that_cannot_be_pulled_is_named(rig: Rig) -> None:

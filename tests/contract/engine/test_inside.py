@@ -8,6 +8,7 @@ from looma_cli.errors import (
     InvalidValue,
     NotAllowed,
     NotFound,
+    TimedOut,
 )
 from looma_cli.model.tenant import LayerReference
 from tests.contract.engine.stacks import single
@@ -82,3 +83,15 @@ def test_a_program_is_run_once_in_a_container_of_its_own_where_the_component_sta
     assert [w.component for w in rig.engine.workloads(data.tenant)] == ["api"]
     with pytest.raises(NotFound):
         rig.engine.run_once(rendered, "web", ["true"])
+
+
+@pytest.mark.parametrize("running", [False, True])
+def test_a_program_that_takes_too_long_is_ended(rig: Rig, data: LayerReference, running: bool) -> None:
+    rendered = single(rig, data)
+    (rig.engine.start if running else rig.engine.create)(rendered)
+    with pytest.raises(TimedOut, match="api did not end within 4 s") as caught:
+        rig.engine.run_once(rendered, "api", ["sh", "-c", "echo begun; sleep 612"], limit_seconds=4)
+    assert caught.value.details["output"].startswith("begun\n")  # a shell may say that what it ran was killed
+    assert rig.programs("sleep 612") == []
+    assert rig.engine.run_once(rendered, "api", ["echo", "again"]) == (0, "again\n")
+    assert [w.component for w in rig.engine.workloads(data.tenant)] == ["api"]

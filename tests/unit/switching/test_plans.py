@@ -15,8 +15,9 @@ from looma_cli.model.operation import Plan
 from looma_cli.model.switch import Room, StoreSeen, SwitchRequest
 from looma_cli.model.tenant import LayerReference, Tenant
 from looma_cli.plan.backups import NewBackup, stores_in
+from looma_cli.plan.losses import loss_token, lost_stores, shared_stores
 from looma_cli.plan.observation import Held, HostObservation, Limits
-from looma_cli.plan.switch import loss_token, lost_stores, plan_switch, shared_stores
+from looma_cli.plan.switch import plan_switch
 from looma_cli.steps.base import read_step
 from tests.factories import NOW
 from tests.worlds import CATALOG
@@ -191,3 +192,15 @@ def test_what_makes_no_sense_is_refused(source: str, target: str, changes: dict[
 def test_reuse_of_a_data_layer_that_lacks_something_is_refused() -> None:
     with pytest.raises(NotAllowed, match="needs weaviate"):
         planned("basic", "future", data="reuse", profile="full", rows=0, tenant={"images": "registry"})
+
+
+def test_writers_wait_for_migrate_no_longer_than_was_agreed() -> None:
+    plan = planned("basic", "pro", freeze_seconds=45.0)
+    migrate = next(step for step in plan.steps if step.name == "migrate")
+    assert (migrate.params["seconds"], migrate.params["frozen"]) == (45, True)
+    assert "45 s at most" in migrate.reason
+    assert "if migrate of api-gateway takes longer than 45 s, all is put back (--freeze-limit)" in plan.warnings
+    reuse = planned("basic", "pro", data="reuse")
+    migrate = next(step for step in reuse.steps if step.name == "migrate")
+    assert (migrate.params["seconds"], migrate.params["frozen"]) == (600, False)
+    assert not any("--freeze-limit" in warning for warning in reuse.warnings)

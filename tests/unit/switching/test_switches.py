@@ -8,6 +8,7 @@ from looma_cli.errors import LoomaError, NotAllowed, OperationFailed
 from looma_cli.model.operation import Plan, measured
 from looma_cli.model.switch import SwitchRequest
 from looma_cli.model.tenant import Tenant
+from looma_cli.usecases.restoring import RestoreRequest
 from tests.stored import fill, held
 from tests.worlds import Machine
 
@@ -139,6 +140,22 @@ def test_a_rollback_serves_the_old_data_and_says_what_is_lost(machine: Machine) 
     machine.looma().switches.rollback("acme")
     assert_serves(machine, "basic")
     assert kept(machine) == ["looma-acme-app-g2", "looma-acme-data-g2"]
+
+
+def test_what_a_restore_after_the_switch_would_lose_is_not_known(machine: Machine) -> None:
+    backup = machine.looma().switches.switch(request()) and machine.looma().backups.create("acme")
+    fill(machine, "acme", c="3")
+    machine.looma().restores.restore(RestoreRequest("acme", backup.id))  # type: ignore[union-attr]
+    assert machine.looma().switches.lost("acme") == {"mysql": None, "redis": None, "postgresql": None}
+    plan = machine.looma().switches.rollback("acme", dry_run=True)
+    assert "mysql: what was written since the cut-over will not be there" in plan.warnings  # type: ignore[union-attr]
+
+
+def test_what_was_written_before_a_server_was_started_again_is_not_known(machine: Machine) -> None:
+    machine.looma().switches.switch(request())
+    fill(machine, "acme", a="1", b="2", c="3")
+    machine.engine.restart(acme(machine).layer("data"), "redis")
+    assert machine.looma().switches.lost("acme") == {"mysql": 1, "redis": None, "postgresql": 1}
 
 
 def test_a_rollback_of_a_rollback_is_forward_again(machine: Machine) -> None:

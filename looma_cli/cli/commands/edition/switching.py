@@ -9,6 +9,7 @@ from looma_cli.cli.commands.apply import saved
 from looma_cli.cli.commands.edition.noun import noun
 from looma_cli.cli.present import Page
 from looma_cli.cli.session import Session, only_one
+from looma_cli.errors import InvalidValue
 from looma_cli.model import validation
 
 DATA = ("clone", "reuse")
@@ -34,6 +35,15 @@ AcceptLoss = Annotated[
     str | None,
     typer.Option("--accept-loss", metavar="TOKEN", help="Agree to the loss that the refusal names by this token.", show_default=False),
 ]
+RestoreLeft = Annotated[
+    bool, typer.Option("--restore-left", help="Bring back what an earlier switch has left in a backup, for datastores that are new now.")
+]
+FreezeLimit = Annotated[
+    str,
+    typer.Option(
+        "--freeze-limit", metavar="DURATION", help="How long migrate may keep writes waiting; past it the switch is put back."
+    ),
+]
 
 
 @noun.verb(
@@ -43,6 +53,7 @@ AcceptLoss = Annotated[
 looma edition switch acme pro
 looma edition switch acme pro --dry-run
 looma edition switch acme basic --data reuse --keep 24h
+looma edition switch acme future --restore-left
 looma edition switch acme pro --plan-out acme-pro.json
 looma edition switch acme pro --rehearse""",
 )
@@ -55,6 +66,8 @@ def switch(
     keep: Keep = "1h",
     no_backup: NoBackup = False,
     accept_loss: AcceptLoss = None,
+    restore_left: RestoreLeft = False,
+    freeze_limit: FreezeLimit = "30s",
     plan_out: options.PlanOut = None,
     rehearse: Annotated[bool, typer.Option("--rehearse", help="Try it on a shadow copy, and say what it takes.")] = False,
 ) -> Any:
@@ -66,7 +79,15 @@ def switch(
     from looma_cli.model.switch import SwitchRequest
 
     request = SwitchRequest(
-        tenant, edition, release, data, validation.duration(keep), safety=not no_backup, accepted=accept_loss
+        tenant,
+        edition,
+        release,
+        data,
+        validation.duration(keep),
+        safety=not no_backup,
+        accepted=accept_loss,
+        freeze_seconds=_freeze_seconds(freeze_limit),
+        restore_left=restore_left,
     )
     only_one("--plan-out and --rehearse", plan_out, rehearse)
     if rehearse:
@@ -77,11 +98,36 @@ def switch(
     result = session.looma.switches.switch(request, **session.change)
     if session.dry_run:
         return result
-    return Page(result, "operations.page", following=f"looma health {tenant}, looma edition rollback {tenant} within {keep}")
+    return _switched(session, result, keep)
+
+
+def _switched(session: Session, operation: Any, keep: str) -> Page:
+    """With what stayed in a backup at an earlier switch, and is not there yet."""
+    from looma_cli.cli.documents import operation as shape_of
+    from looma_cli.plan.losses import offers, restore_command
+
+    tenant, shape = operation.tenant, shape_of(operation)
+    behind = session.looma.switches.still_behind(operation)
+    edition = behind and session.looma.tenants.show(tenant).edition
+    if behind:
+        shape["result"]["in_backups"] = [
+            {"datastore": one.store, "rows": one.rows, "backup": one.backup.id, "restore": restore_command(tenant, edition, one) or None}
+            for one in behind
+        ]
+    for line in offers(tenant, edition, behind):
+        session.tell(line)
+    return Page(operation, "operations.page", shape, following=f"looma health {tenant}, looma edition rollback {tenant} within {keep}")
+
+
+def _freeze_seconds(text: str) -> float:
+    seconds = validation.duration(text)
+    if seconds < 1:
+        raise InvalidValue(f"--freeze-limit {text} leaves migrate no time", "at least 1s; 30s if not given")
+    return seconds
 
 
 def _rehearsed(tried: Any) -> Page:
-    names = ("write_freeze_ms", "duration_ms", "disk_bytes", "memory_bytes", "rows", "warnings", "operation", "backup")
+    names = ("write_freeze_ms", "migrate_ms", "duration_ms", "disk_bytes", "memory_bytes", "rows", "warnings", "operation", "backup")
     shape = {"tenant": tried.tenant, "from": tried.source, "to": tried.target, **{name: getattr(tried, name) for name in names}}
     next_step = f"looma edition switch {tried.tenant} {tried.target}"
     return Page(tried, "rehearsals.page", shape={"rehearsal": shape}, following=next_step)
@@ -99,6 +145,7 @@ def rollback(
     tenant: options.Tenant,
     carry: Annotated[bool, typer.Option("--carry", help="Bring along what was written since the switch.")] = False,
     keep: Keep = "1h",
+    freeze_limit: FreezeLimit = "30s",
     yes: options.Yes = False,
 ) -> Any:
     """Move a tenant back to the edition that it came from, while the old layers are kept.
@@ -108,7 +155,8 @@ def rollback(
     switches = session.looma.switches
     if not carry and not session.dry_run:
         _ask(session, tenant, yes)
-    result = switches.rollback(tenant, carry=carry, keep_seconds=validation.duration(keep), **session.change)
+    seconds = _freeze_seconds(freeze_limit)
+    result = switches.rollback(tenant, carry=carry, keep_seconds=validation.duration(keep), freeze_seconds=seconds, **session.change)
     if session.dry_run:
         return result
     return Page(result, "operations.page", following=f"looma health {tenant}, looma edition finalize {tenant}")
