@@ -22,10 +22,12 @@ from looma_cli.model.tenant import Allocation, KeptLayer, LayerReference, Subnet
 from looma_cli.plan.observation import HostObservation
 from looma_cli.steps.backups import BackupStores
 from looma_cli.steps.generations import ChangeGeneration, ReserveGeneration
+from looma_cli.steps.layers import PullImages
 from looma_cli.steps.tenants import ReserveEdgePorts
 
 DIGEST = "sha256:"
 NONE = "none"
+GONE = "not on the host any more"
 # what a look at the tenant or a backup of it changes, and what is said apart from the record
 _VOLATILE = {"health", "checked_at", "last_backup", "last_proof", "updated_at", "ports", "subnets"}
 _UNREADABLE = {"settings", "certificate"}
@@ -86,6 +88,11 @@ def layers_of(plan: Plan) -> list[list[Any]]:
     return next(step.params["layers"] for step in plan.steps if step.name == ReserveGeneration.name)
 
 
+def images_of(plan: Plan) -> list[str]:
+    """References of the images that the new layers are made of."""
+    return [reference for step in plan.steps if step.name == PullImages.name for reference in step.params["references"]]
+
+
 # --- the basis --------------------------------------------------------------------------------------------------------
 
 
@@ -106,6 +113,12 @@ def basis_of(
     basis["images of init and edge"] = _listed(around.support_images)
     basis["backup repository"] = short_digest(around.backups)
     return basis if around.stores is None else {**basis, **_stores(around.stores)}
+
+
+def image_basis(ids: Mapping[str, str]) -> dict[str, str]:
+    """What each name of an image means on the host: a local one may be built anew under its name, a pulled one fetched anew. One that is
+    not there yet will be pulled, whatever its name means then."""
+    return {f"image {reference}": id if id == GONE else id[: len(DIGEST) + 16] for reference, id in sorted(ids.items())}
 
 
 def _record(tenant: Tenant) -> dict[str, str]:
@@ -145,6 +158,8 @@ def moved(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
 
 
 def _line(name: str, before: str, now: str) -> str:
+    if now == GONE:
+        return f"{name} is {now}"
     unreadable = before.startswith(DIGEST) or now.startswith(DIGEST)
     return f"{name} changed" if unreadable else f"{name}: {before} -> {now}"
 

@@ -15,10 +15,13 @@ from looma_cli.model.switch import SwitchRequest
 from looma_cli.model.tenant import SERVING, Tenant
 from looma_cli.plan.create import components_of
 from looma_cli.plan.saved import (
+    GONE,
     Surroundings,
     Taken,
     basis_of,
     digest_of,
+    image_basis,
+    images_of,
     layers_of,
     moved,
     no_longer_free,
@@ -63,6 +66,7 @@ class SavedPlanUseCases:
             basis = self._basis(state, name, around)
         plan = make()
         assert isinstance(plan, Plan)  # a dry run
+        basis |= image_basis(self._world.engine(tenant.host).image_ids(images_of(plan)))
         saved = SavedPlan(tenant.host, self._world.clock.now(), f"looma {__version__}", plan, basis)
         saved = replace(saved, digest=digest_of(saved))
         saved = replace(saved, seal=self._world.vault.seal(saved.digest))
@@ -83,12 +87,13 @@ class SavedPlanUseCases:
         there = layers_on(self._world.engine(saved.host), plan.tenant)
         source = saved.basis["edition"]
         around = self._surroundings(tenant, source, target_of(plan, source))
+        ids = dict.fromkeys(images_of(plan), GONE) | self._world.engine(saved.host).image_ids(images_of(plan))
 
         def decide(state: State) -> Plan:
             refuse_applied(state, plan.tenant, id)
             refuse_open(state, plan.tenant)
             now = state.tenant(plan.tenant)
-            reasons = moved(saved.basis, self._basis(state, plan.tenant, around))
+            reasons = moved(saved.basis, {**self._basis(state, plan.tenant, around), **image_basis(ids)})
             taken = Taken(
                 state.allocations(host=saved.host),
                 state.subnets(host=saved.host),

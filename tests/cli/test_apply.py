@@ -111,6 +111,28 @@ def test_another_release_moved(acme: Cli, plan: Path) -> None:
     assert "app generation: 1 -> 2" in error["details"]["moved"]
 
 
+def test_an_image_that_was_built_anew_under_its_name(acme: Cli, plan: Path) -> None:
+    acme.machine.daemon.built["looma/reference:1.0"] = 1
+    assert refused(acme, plan)["details"]["moved"] == ["image looma/reference:1.0 changed"]
+
+
+def test_an_image_that_is_gone(acme: Cli, plan: Path) -> None:
+    references = json.loads(plan.read_text())["basis"]
+    names = {name.removeprefix("image ") for name in references if name.startswith("image ") and ":" in name}
+    assert "looma/reference:1.0" in names
+    acme.machine.daemon.images = names - {"looma/reference:1.0"}
+    assert refused(acme, plan)["details"]["moved"] == ["image looma/reference:1.0 is not on the host any more"]
+
+
+def test_an_image_that_was_not_there_yet_is_pulled_whatever_it_is_then(acme: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "plan.json"
+    everything = set(acme.machine.engine.pullable)
+    acme.machine.daemon.images = everything
+    assert acme("edition", "switch", "acme", "pro", "--plan-out", str(file)).code == 0
+    acme.machine.daemon.images = None
+    assert acme.json("apply", str(file), "--dry-run")["plan"]["kind"] == "edition.switch"
+
+
 def test_an_override_moved(acme: Cli, plan: Path) -> None:
     (acme.machine.home / "stacks" / "acme" / "override.yaml").write_text("services: {}\n")
     assert refused(acme, plan)["details"]["moved"] == ["override.yaml changed"]
