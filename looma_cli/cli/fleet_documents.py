@@ -36,7 +36,8 @@ def fleet(plan: Any, results: Mapping[str, Any], stopped: str) -> Document:
     ]
     statuses = [*(one.status for one in results.values()), *("left_out" for _ in left_out)]
     summary = {"tenants": len(statuses), **{status: statuses.count(status) for status in STATUSES}}
-    shape = {"edition": plan.edition, "release": plan.release, "waves": waves, "left_out": left_out}
+    already = [result(results[member.name]) for member in plan.already]
+    shape = {"edition": plan.edition, "release": plan.release, "already": already, "waves": waves, "left_out": left_out}
     return {"fleet": {**shape, "stopped": stopped or None, "summary": summary}}
 
 

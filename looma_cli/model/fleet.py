@@ -21,7 +21,7 @@ _HINT = f"numbers of tenants and percentages of all of them, the last one rest, 
 
 @dataclass(frozen=True, slots=True)
 class WaveSize:
-    """How many tenants a wave has: ``5``, ``5%`` of all (at least one), or ``rest``, all that are left."""
+    """How many tenants a wave has: ``5``, ``5%`` of all that are to be upgraded (at least one), or ``rest``, all that are left."""
 
     text: str
 
@@ -50,7 +50,8 @@ def wave_sizes(text: str) -> tuple[WaveSize, ...]:
     if len(sizes) > MOST_WAVES:
         raise InvalidValue(f"{len(sizes)} waves are too many", f"at most {MOST_WAVES}")
     if (percent := sum(size.percent for size in sizes)) > 100:
-        raise InvalidValue(f"the waves {shown(text)} come to {percent} % of the tenants", "each percentage is of all tenants; they add up")
+        hint = "percentages are of all that are to be upgraded, and add up"
+        raise InvalidValue(f"the waves {shown(text)} come to {percent} % of the tenants", hint)
     return sizes
 
 
@@ -82,17 +83,18 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class FleetPlan:
-    """``warnings`` are lines for people."""
+    """``already`` run the release, so that no wave has them; ``warnings`` are lines for people."""
 
     edition: str
     release: str
     waves: tuple[Wave, ...]
     left_out: tuple[LeftOut, ...] = ()
     warnings: tuple[str, ...] = ()
+    already: tuple[FleetMember, ...] = ()
 
     @property
     def members(self) -> list[FleetMember]:
-        return [member for wave in self.waves for member in wave.members]
+        return [*self.already] + [member for wave in self.waves for member in wave.members]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,15 +21,17 @@ UNFINISHED = (*OPEN_STATUSES, "failed")
 def plan_fleet(
     edition: Edition, release: str, tenants: Sequence[Tenant], opened: Mapping[str, Operation], sizes: Sequence[WaveSize]
 ) -> FleetPlan:
-    """All of the edition's tenants that serve, those on the release already first, then those with an interrupted upgrade to it, the others
-    by name. ``opened`` are unfinished operations by tenant. Raises NotFound (release)."""
+    """All of the edition's tenants that serve: those on the release already are in no wave, so that the others have a canary among
+    themselves; of these come first those with an interrupted upgrade to it, then the others by name. ``opened`` are unfinished
+    operations by tenant. Raises NotFound (release)."""
     resolve_release(edition, release)
     mine = sorted((tenant for tenant in tenants if tenant.edition == edition.name), key=lambda tenant: tenant.name)
     members = [_member(tenant, release, opened.get(tenant.name)) for tenant in mine if tenant.status in SERVING]
-    members.sort(key=lambda member: (not member.done, member.operation is None))
+    waiting = sorted((member for member in members if not member.done), key=lambda member: member.operation is None)
+    already = tuple(member for member in members if member.done)
     left_out = tuple(LeftOut(tenant, _reason(tenant, opened.get(tenant.name))) for tenant in mine if tenant.status not in SERVING)
-    waves = divided(members, sizes)
-    return FleetPlan(edition.name, release, waves, left_out, (*_in_the_way(members, opened), *_backwards(edition, release, members)))
+    warnings = (*_in_the_way(waiting, opened), *_backwards(edition, release, waiting))
+    return FleetPlan(edition.name, release, divided(waiting, sizes), left_out, warnings, already)
 
 
 def divided(members: Sequence[FleetMember], sizes: Sequence[WaveSize]) -> tuple[Wave, ...]:
@@ -62,7 +64,7 @@ def _reason(tenant: Tenant, operation: Operation | None) -> str:
 
 
 def _in_the_way(members: Sequence[FleetMember], opened: Mapping[str, Operation]) -> list[str]:
-    blocked = [(m.name, opened[m.name]) for m in members if m.name in opened and not m.done and m.operation is None]
+    blocked = [(m.name, opened[m.name]) for m in members if m.name in opened and m.operation is None]
     return [f"{name} cannot be upgraded while its {one.kind} {one.id} is {one.status}" for name, one in blocked]
 
 
@@ -92,11 +94,11 @@ def as_plan(plan: FleetPlan, checks: Sequence[PullImages], warnings: Sequence[st
         + (f", going on with {member.operation}" if member.operation else "")
         for wave in plan.waves
         for member in wave.members
-        if not member.done
     )
+    already = [f"{len(plan.already)} of {len(plan.members)} tenants run {plan.release} already"] if plan.already and lines else []
     left_out = [f"{one.tenant.name} is left out: {one.reason}" for one in plan.left_out]
     nothing = [] if lines else [f"no tenant of {plan.edition} is to be brought to {plan.release}"]
-    return Plan("fleet.upgrade", "", steps, len(steps), lines, (*nothing, *left_out, *plan.warnings, *warnings))
+    return Plan("fleet.upgrade", "", steps, len(steps), lines, (*nothing, *already, *left_out, *plan.warnings, *warnings))
 
 
 # who runs what

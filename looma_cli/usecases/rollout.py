@@ -7,11 +7,11 @@ same command again goes on. Several at once are processes, since a lease knows o
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from looma_cli.errors import Cancelled, LoomaError, OperationFailed, Paused, Unhealthy
-from looma_cli.model.fleet import FleetMember, FleetPlan, FleetResult, Wave
+from looma_cli.model.fleet import FleetMember, FleetPlan, FleetResult
 from looma_cli.model.health import TenantHealth
 from looma_cli.model.operation import OPEN_STATUSES, Operation, PlannedStep
 from looma_cli.model.reporting import SilentReporter
@@ -44,10 +44,11 @@ class Rollout:
 
     def run(self) -> Iterator[FleetResult]:
         """A result for each tenant as it comes. One that was done comes again where it is not healthy when its wave is looked at."""
-        yield from self._noted(self._result(member, "done") for member in self._plan.members if member.done)
+        yield from self._noted(self._result(member, "done") for member in self._plan.already)
+        yield from self._noted(self._unhealthy(self._plan.already))
         for wave in self._plan.waves:
-            yield from self._noted(self._upgraded(deque(member for member in wave.members if not member.done)))
-            yield from self._noted(self._unhealthy(wave))
+            yield from self._noted(self._upgraded(deque(wave.members)))
+            yield from self._noted(self._unhealthy(wave.members))
         yield from self._noted(self._result(m, "not_begun") for m in self._plan.members if m.name not in self._results)
 
     @property
@@ -109,9 +110,9 @@ class Rollout:
                     hands -= answer is None
                     yield answer or self._lost(members[number])
 
-    def _unhealthy(self, wave: Wave) -> Iterator[FleetResult]:
-        """Those of the wave that are done and not well, whoever upgraded them; not of a wave that this run does not come to any more."""
-        known = [self._results[member.name] for member in wave.members if member.name in self._results]
+    def _unhealthy(self, members: Sequence[FleetMember]) -> Iterator[FleetResult]:
+        """Those of a wave that are done and not well, whoever upgraded them; not of a wave that this run does not come to any more."""
+        known = [self._results[member.name] for member in members if member.name in self._results]
         done = [result.name for result in known if result.status == "done"]
         if not done or self._context.stop_requested() or not (self._may_begin() or any(result.operation for result in known)):
             return

@@ -59,7 +59,7 @@ def test_upgrade_as_json(three: Cli) -> None:
     assert three.json("operation", "show", row["operation"])["kind"] == "tenant.upgrade"
     assert {tenant["release"] for tenant in three.json("tenant", "list")["tenants"]} == {NEW}
     again = three.json(*UPGRADE)["fleet"]
-    assert (again["summary"], again["waves"][0]["tenants"][0]["operation"]) == ({**SUMMARY, "done": 3}, None)
+    assert (again["summary"], again["waves"], again["already"][0]["operation"]) == ({**SUMMARY, "done": 3}, [], None)
 
 
 def test_upgrade_as_text_without_a_terminal(three: Cli) -> None:

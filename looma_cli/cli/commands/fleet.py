@@ -30,7 +30,7 @@ Release = Annotated[
 ]
 Waves = Annotated[
     str,
-    typer.Option("--wave", metavar="SIZES", help="How many tenants each wave has: a number, a percentage of all; the last is rest."),
+    typer.Option("--wave", metavar="SIZES", help="Tenants in each wave: a number, or a percentage of those to upgrade; the last is rest."),
 ]
 MaxFailures = Annotated[str, typer.Option("--max-failures", metavar="N", help="Begin no more tenants once more than N have failed.")]
 Parallel = Annotated[str, typer.Option("--parallel", metavar="N", help="How many tenants at once, at most 16.")]

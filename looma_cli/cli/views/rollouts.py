@@ -35,7 +35,8 @@ UNFINISHED = (
 
 def results(shape: Mapping[str, Any], screen: Screen) -> list[str]:
     """What became of each tenant, by wave, and the sum of it."""
-    rows = [_cells(str(wave["wave"]), row) for wave in shape["waves"] for row in wave["tenants"]]
+    rows = [_cells("-", row) for row in shape["already"]]
+    rows += [_cells(str(wave["wave"]), row) for wave in shape["waves"] for row in wave["tenants"]]
     rows += [_cells("", row) for row in shape["left_out"]]
     counts = {word: count for word, count in shape["summary"].items() if word != "tenants" and count}
     words = ", ".join(f"{count} {word.replace('_', ' ')}" for word, count in counts.items())

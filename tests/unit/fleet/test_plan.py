@@ -101,10 +101,12 @@ def test_only_those_that_serve_and_only_of_the_edition() -> None:
     assert [(one.tenant.name, one.reason) for one in plan.left_out] == [("bare", "created"), ("halted", "stopped")]
 
 
-def test_those_on_the_release_come_first_and_are_done() -> None:
-    plan = planned(tenant("acme"), tenant("beta", NEW), tenant("gamma"), tenant("delta", NEW), waves="1,1,rest")
-    assert names(plan) == [["beta"], ["delta"], ["acme", "gamma"]]
-    assert [member.done for member in plan.members] == [True, True, False, False]
+def test_the_few_that_are_behind_have_a_canary_of_their_own() -> None:
+    plan = planned(tenant("acme"), tenant("beta", NEW), tenant("gamma"), tenant("delta", NEW), tenant("omega"), waves="1,1,rest")
+    assert [member.name for member in plan.already] == ["beta", "delta"]
+    assert names(plan) == [["acme"], ["gamma"], ["omega"]]
+    assert [member.done for member in plan.members] == [True, True, False, False, False]
+    assert "2 of 5 tenants run 1.5.0 already" in as_plan(plan, [], []).warnings
 
 
 def test_an_interrupted_upgrade_to_the_release_comes_next_even_past_its_pivot() -> None:
