@@ -27,14 +27,22 @@ def volume_paths(api: EngineApi, workload: Workload) -> list[str]:
 @contextmanager
 def open_beside(api: EngineApi, workload: Workload, image: str, command: Sequence[str], read_only: bool) -> Iterator[ExecProgram]:
     """See Engine. Labelled as the layer is, so that removing the layer removes it."""
+    opened = api.way.open()
     id = _create(api, _wanted(_inspect(api, workload), image, command, read_only), image)
     try:
         with hijack(api, f"/containers/{id}/attach?{'&'.join(f'{name}={value}' for name, value in _STREAMS.items())}") as connection:
             api.post(f"/containers/{id}/start")
-            yield ExecProgram(connection, lambda: api.post(f"/containers/{id}/wait", extra_seconds=600)["StatusCode"])
+            yield ExecProgram(connection, lambda: _exit_code(api, opened, id))
     finally:
         with suppress(NotFound):
             api.delete(f"/containers/{id}", {"force": "1", "v": "1"})
+
+
+def _exit_code(api: EngineApi, opened: object, id: str) -> int:
+    """Raises HostUnreachable where the way to the engine broke meanwhile: output may have ended early."""
+    code = api.post(f"/containers/{id}/wait", extra_seconds=600)["StatusCode"]
+    api.way.check(opened)
+    return code
 
 
 def end_beside(api: EngineApi, workload: Workload) -> None:

@@ -83,12 +83,14 @@ class ComposeEngine:
         """Through the docker command, which knows its registries' credentials."""
         for reference in references:
             report(f"pulling {reference}")
+            opened = self._way.open()
             outcome = self._children.run(
                 [self._docker(), "pull", "--quiet", "--", reference],
                 environment=self._compose.connected(),
                 limit_seconds=PULL_LIMIT_SECONDS,
             )
             if outcome.code:
+                self._way.check(opened, failed=True)
                 self.api.get("/version")  # an engine that is gone is not the image's fault
                 raise failures.image_unavailable(reference, f"it cannot be pulled: {failures.last_line(outcome.errors)}")
 
@@ -108,10 +110,8 @@ class ComposeEngine:
 
     def _bring_up(self, layer: RenderedLayer, *arguments: str) -> None:
         self._make_way(layer.reference)
-        opened = self._way.open()
         outcome = self._compose.run(layer, *arguments)
         if outcome.code:
-            self._way.check(opened)
             raise self._failed_dependency(layer.reference, outcome.errors) or failures.explain(outcome.errors, layer, self._way.place)
 
     def _make_way(self, reference: LayerReference) -> None:

@@ -33,12 +33,19 @@ def open_program(api: EngineApi, workload: Workload, command: Sequence[str], mar
     """See Engine. The mark travels in the program's environment, where ``end_programs`` finds it."""
     mark = mark or f"program-{secrets.token_hex(6)}"
     wanted = {"AttachStdin": True, "AttachStdout": True, "AttachStderr": True, "Cmd": list(command), "Env": [f"{MARK}={mark}"]}
+    opened = api.way.open()
     id = api.post(f"/containers/{workload.id}/exec", body=wanted)["Id"]
     with ExitStack() as ending, hijack(api, f"/exec/{id}/start", {"Detach": False}) as connection:
-        program = ExecProgram(connection, lambda: exit_code(id))
+        program = ExecProgram(connection, lambda: _unbroken(api, opened, exit_code(id)))
         # after the connection is closed: the engine answers nothing about a program whose output nobody takes
         ending.callback(_end_unless_ended, program, lambda: end_programs(api, workload, mark, exit_code))
         yield program
+
+
+def _unbroken(api: EngineApi, opened: object, code: int) -> int:
+    """The code, where the way to the engine has held: on one that broke, output ends early without another sign of it."""
+    api.way.check(opened)
+    return code
 
 
 def _end_unless_ended(program: ExecProgram, end: Callable[[], object]) -> None:
@@ -61,7 +68,8 @@ def run_program(
 ) -> tuple[int, bytes]:
     """To its end, without input: its exit code and the output of both streams. ``mark`` as for ``open_program``."""
     wanted = {"AttachStdout": True, "AttachStderr": True, "Cmd": list(command), "Env": [f"{MARK}={mark}"] if mark else []}
+    opened = api.way.open()
     id = api.post(f"/containers/{workload.id}/exec", body=wanted)["Id"]
     with api.stream("POST", f"/exec/{id}/start", body={"Detach": False}, timeout_seconds=timeout_seconds) as response:
         output = b"".join(payload for _, payload in streams.frames(response))
-    return exit_code(id), output
+    return _unbroken(api, opened, exit_code(id)), output

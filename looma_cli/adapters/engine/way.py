@@ -28,8 +28,9 @@ class Way(Protocol):
         """Ready for a connection afterwards; what ``check`` takes. Raises HostUnreachable."""
         ...
 
-    def check(self, opened: object) -> None:
-        """Raises HostUnreachable where what was opened has broken since: a program that failed meanwhile may have failed for that."""
+    def check(self, opened: object, *, failed: bool = False) -> None:
+        """Raises HostUnreachable where what was opened is not what is used now: what has ended in between may have ended early. With
+        ``failed`` the way may have broken just now, which takes a moment to be known."""
         ...
 
     def engine_failure(self, error: BaseException) -> LoomaError:
@@ -50,7 +51,7 @@ class Direct:
     def open(self) -> None:
         return None
 
-    def check(self, opened: object) -> None:
+    def check(self, opened: object, *, failed: bool = False) -> None:
         return None
 
     def engine_failure(self, error: BaseException) -> LoomaError:

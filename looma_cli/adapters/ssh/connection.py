@@ -150,9 +150,11 @@ class SshConnection:
                 offered = None
         return failures.changed(self.name, self._key, offered)
 
-    def check(self, opened: object) -> None:
+    def check(self, opened: object, *, failed: bool = False) -> None:
         """See Way."""
-        if isinstance(opened, Master) and not opened.alive(ENDED_SECONDS):
+        if failed:
+            self.connected(ENDED_SECONDS)
+        if isinstance(opened, Master) and (opened is not self._master or not opened.alive()):
             raise self._broken(opened)
 
     # sockets
