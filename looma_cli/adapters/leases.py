@@ -17,6 +17,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from looma_cli.adapters import processes
+from looma_cli.adapters.heart import Heart
 from looma_cli.errors import Held, StateUnusable
 from looma_cli.model.operation import Holder, Lease
 from looma_cli.model.protocols import Clock, State, Store
@@ -44,13 +45,12 @@ class LinuxLeases:
         self._store = store
         self._clock = clock
         self._expiry = timedelta(seconds=expiry_seconds)
-        self._heartbeat_seconds = heartbeat_seconds or expiry_seconds / HEARTBEATS
+        self._heart = Heart(heartbeat_seconds or expiry_seconds / HEARTBEATS)
         self._grace_seconds = grace_seconds
         self._machine = machine or processes.machine()
 
     def me(self) -> Holder:
-        process = processes.look_up(os.getpid())
-        return Holder(processes.user(), self._machine, os.getpid(), process.started if process else 0)
+        return Holder(processes.user(), self._machine, os.getpid(), processes.started(os.getpid()))
 
     def alive(self, lease: Lease) -> bool:
         """A zombie is dead; a process that /proc hides is believed until the lease expires."""
@@ -87,10 +87,13 @@ class LinuxLeases:
         Raises Held naming holder, operation and since when, after ``wait_seconds``. A process does not hold the same resource twice:
         its threads keep each other out as well.
         """
-        held = HeldLease(self._store, self._take(resource, operation, why, wait_seconds), self._expiry, self._heartbeat_seconds)
+        held = HeldLease(self._store, self._take(resource, operation, why, wait_seconds), self._expiry)
+        heart = self._heart = self._heart.of_this_process()
+        heart.add(held)
         try:
             yield held
         finally:
+            heart.remove(held)
             held.release()
 
     def _take(self, resource: str, operation: str | None, why: str, wait_seconds: float) -> Lease:
@@ -117,19 +120,17 @@ class LinuxLeases:
 
 
 class HeldLease:
-    """A lease while it is held. A thread renews it; ``lost`` is True once someone else took it over."""
+    """A lease while it is held. A heart renews it; ``lost`` is True once someone else took it over."""
 
-    def __init__(self, store: Store, lease: Lease, expiry: timedelta, heartbeat_seconds: float) -> None:
+    def __init__(self, store: Store, lease: Lease, expiry: timedelta) -> None:
         self.lease = lease
         self.lost = False
         self._store = store
         self._expiry = expiry
         self._released = False
         self._committed = False
+        self._ended = False
         self._changing = threading.Lock()
-        self._ended = threading.Event()
-        self._heart = threading.Thread(target=self._beat, args=(heartbeat_seconds,), name=f"lease {lease.resource}", daemon=True)
-        self._heart.start()
 
     def set_child(self, pid: int | None) -> None:
         """Record the outside program that runs on our behalf, so that whoever takes over ends it first. Start it in a process group
@@ -149,8 +150,8 @@ class HeldLease:
 
     def release(self) -> None:
         """Somebody else's is left alone. Where the state cannot be written, the lease ends with this process."""
-        self._ended.set()
-        self._heart.join()
+        with self._changing:  # a beat that is under way ends first
+            self._ended = True
         if self._committed or (self._released and self._is_gone()):
             return
         with self._changing, contextlib.suppress(StateUnusable), self._store.write() as state:
@@ -163,13 +164,18 @@ class HeldLease:
             return not self._is_mine(state.lease(self.lease.resource))
         return False
 
-    def _beat(self, seconds: float) -> None:
-        while not self._ended.wait(seconds):
-            with contextlib.suppress(StateUnusable):  # the next beat tries again; the lease holds for several
-                self._change()
+    def renew(self) -> None:
+        """Move its end on, unless it has been released."""
+        with contextlib.suppress(StateUnusable), self._changing:  # the next beat tries again; the lease holds for several
+            if not self._ended:
+                self._write()
 
     def _change(self, **fields: int | None) -> None:
-        with self._changing, self._store.write() as state:
+        with self._changing:
+            self._write(**fields)
+
+    def _write(self, **fields: int | None) -> None:
+        with self._store.write() as state:
             current = state.lease(self.lease.resource)
             if current is None or not self._is_mine(current):
                 self.lost = True

@@ -32,6 +32,13 @@ def look_up(pid: int) -> Process | None:
     return Process(pid, fields[0] not in _ENDED, int(fields[2]), int(fields[19]))
 
 
+@cache
+def started(pid: int) -> int:
+    """When a process began that lives as long as this one, in clock ticks since boot; 0 when /proc does not show it."""
+    process = look_up(pid)
+    return process.started if process else 0
+
+
 def exists_unseen(pid: int) -> bool:
     """Whether there is such a process though /proc hides it (hidepid): its start time cannot be compared then."""
     try:
