@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import threading
 
+import pytest
+
 from looma_cli.adapters.heart import Heart
 
 SECONDS = 20.0
@@ -34,12 +36,14 @@ def test_everything_that_is_held_is_renewed_by_one_thread() -> None:
     threads = threading.active_count()
     heart.add(first)
     heart.add(second)
-    assert first.wait() and second.wait()
+    assert first.wait()
+    assert second.wait()
     assert threading.active_count() == threads + 1
     heart.remove(first)
     assert second.wait()
     beats = first.beats
-    assert second.wait() and first.beats == beats
+    assert second.wait()
+    assert first.beats == beats
     heart.remove(second)
 
 
@@ -54,6 +58,7 @@ def test_what_is_held_after_nothing_was_is_renewed_too() -> None:
     heart.remove(second)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_beat_that_fails_costs_later_leases_nothing() -> None:
     heart, first, second = Heart(0.01), Counted(broken=True), Counted()
     heart.add(first)
