@@ -18,7 +18,8 @@ from looma_cli.steps.backups import CERTIFICATE_KEY
 from looma_cli.steps.sets import read_set
 from looma_cli.usecases.backups import BackupUseCases, new_backup_id, opened_secrets
 from looma_cli.usecases.changing import change
-from looma_cli.usecases.context import LOCAL, Context, held_on, host_record, observe_host
+from looma_cli.usecases.context import Context, held_on, host_record, observe_host
+from looma_cli.usecases.placing import Placer, Reserve
 from looma_cli.usecases.replanning import replanning
 from looma_cli.usecases.requested import refuse_deployed, refuse_platform_name
 from looma_cli.usecases.retiring import retire, retire_overdue
@@ -51,7 +52,8 @@ class RestoreUseCases:
 
     def restore(self, request: RestoreRequest, *, dry_run: bool = False, wait_seconds: float = 0) -> Operation | Plan:
         """Raises NotFound, NotAllowed (another edition, a partial set), AlreadyExists, BackupFailed, Held."""
-        host_record(self._context, request.host or LOCAL)
+        if request.host is not None:
+            host_record(self._context, request.host)
         manifest = self._manifest(request)
         name = request.new_name or request.tenant or manifest.backup.tenant
         if not dry_run:
@@ -108,6 +110,7 @@ class RestoreUseCases:
     def _in_place(self, name: str, manifest: BackupManifest, request: RestoreRequest, dry_run: bool, wait_seconds: float) -> Plan | None:
         with self._world.store.read() as state:
             tenant = state.tenant(name)
+        _refuse_elsewhere(tenant, request.host)
         self._refuse_other_accounts(tenant, manifest)
 
         def attempt(refused: Refused) -> Plan | None:
@@ -161,39 +164,44 @@ class RestoreUseCases:
         refuse_platform_name(name)
         sealed = opened_secrets(self._context, manifest)
         certificate = self._certificate(manifest, sealed.pop(CERTIFICATE_KEY, None), name)
-        wanted = self._create_request(name, manifest, certificate)
+        wanted = self._create_request(name, manifest, certificate, request.host)
         edition = self._world.catalog.edition(wanted.edition)
         images = manifest.tenant["images"]
 
-        def attempt(refused: Refused) -> Plan | None:
-            seen = observe_host(self._context, LOCAL, engine=True)
-            refuse_deployed(self._world.engine(LOCAL), name)
+        def create_on(host: str, reserve: Reserve) -> Plan | None:
+            def attempt(refused: Refused) -> Plan | None:
+                seen = observe_host(self._context, host, engine=True)
+                refuse_deployed(self._world.engine(host), name)
 
-            def decide(state: State) -> Plan:
-                return plan_restore_as(
-                    wanted,
-                    manifest,
-                    edition,
-                    seen,
-                    held_on(state, LOCAL),
-                    self._context.limits,
-                    only=request.only,
-                    sealed=sealed,
-                    certificate=certificate,
-                    override=manifest.files.get("override.yaml"),
-                    adopt=request.location is not None and not request.passing,
-                    images=images,
-                    registry=self._context.registry,
-                    edge_image=self._context.edge_image(images),
-                    support_images=self._context.support_images(images),
-                )
+                def decide(state: State) -> Plan:
+                    return plan_restore_as(
+                        wanted,
+                        manifest,
+                        edition,
+                        seen,
+                        held_on(state, host),
+                        self._context.limits,
+                        only=request.only,
+                        sealed=sealed,
+                        certificate=certificate,
+                        override=manifest.files.get("override.yaml"),
+                        adopt=request.location is not None and not request.passing,
+                        images=images,
+                        registry=self._context.registry,
+                        edge_image=self._context.edge_image(images),
+                        support_images=self._context.support_images(images),
+                        reservation=reserve(state),
+                    )
 
-            return change(self._context, name, "backup.restore", LOCAL, decide, dry_run=dry_run, wait_seconds=wait_seconds)
+                return change(self._context, name, "backup.restore", host, decide, dry_run=dry_run, wait_seconds=wait_seconds)
 
-        return replanning(self._context, LOCAL, attempt)
+            return replanning(self._context, host, attempt)
 
-    def _create_request(self, name: str, manifest: BackupManifest, certificate: Certificate | None) -> CreateRequest:
-        """As the tenant was. Its hostname goes with it only where nobody has it, which is so when the tenant itself is gone."""
+        return Placer(self._context).create(wanted, edition, create_on)
+
+    def _create_request(self, name: str, manifest: BackupManifest, certificate: Certificate | None, host: str | None) -> CreateRequest:
+        """As the tenant was, on the host asked for, or on one that is chosen as for any new tenant. Its hostname goes with it only where
+        nobody has it, which is so when the tenant itself is gone."""
         known = manifest.tenant
         with self._world.store.read() as state:
             taken = {tenant.hostname for tenant in state.tenants()}
@@ -202,7 +210,7 @@ class RestoreUseCases:
             name,
             known["edition"],
             known["release"],
-            LOCAL,
+            host,
             known["profile"],
             hostname,
             known["display_name"] if name == known["name"] else name,
@@ -225,6 +233,16 @@ def layers_on(engine: Engine, tenant: str) -> list[LayerReference]:
     networks = [one for one in engine.networks() if one.labels.get(LABEL_TENANT) == tenant]
     found = (reference_of(one.labels) for one in (*engine.workloads(tenant), *engine.volumes(tenant), *networks))
     return sorted({reference for reference in found if reference is not None})
+
+
+def _refuse_elsewhere(tenant: Tenant, host: str | None) -> None:
+    """In place is where the tenant is."""
+    if host not in (None, tenant.host):
+        raise NotAllowed(
+            f"tenant {tenant.name} is on host {tenant.host}, and a restore into it stays there",
+            f"add --as NEW to have another tenant on host {host}",
+            host=tenant.host,
+        )
 
 
 def _anothers(tenant: str, backup: Backup, where: str = "") -> NotFound:
