@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from zlib import crc32
 
 from looma_cli.errors import NoRoom
+from looma_cli.model.host import Capacity
 from looma_cli.model.placing import PACK, SPREAD, Footprint, Room
 from looma_cli.plan.capacity import NAMES, Free, free
 from looma_cli.plan.observation import Limits
@@ -30,6 +31,19 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """A host with what is free there, worked out once: a batch asks forty hosts for each of its tenants."""
+
+    room: Room
+    left: Free
+    size: Capacity
+
+    @classmethod
+    def of(cls, room: Room, limits: Limits) -> Candidate:
+        return cls(room, free(room, limits), room.host.size or Capacity(0, 0, 0))
+
+
+@dataclass(frozen=True, slots=True)
 class Lack:
     """Why a host will not do. ``rank`` orders: the nearer a host is to having room, the lower."""
 
@@ -38,15 +52,14 @@ class Lack:
     rank: tuple[int, float]
 
 
-def place(wanted: Wanted, rooms: Iterable[Room], limits: Limits) -> str:
+def place(wanted: Wanted, candidates: Iterable[Candidate]) -> str:
     """The host's name. ``spread`` takes the one with the largest part of it left afterwards, equal ones in an order that differs from
     tenant to tenant, so that many who decide at once meet seldom; ``pack`` the one with the smallest part left, by name. Raises NoRoom."""
     fitting, lacks = [], []
-    for room in rooms:
-        left = free(room, limits)
-        lack = _lack(wanted, room, left)
+    for one in candidates:
+        lack = _lack(wanted, one)
         if lack is None:
-            fitting.append((_part_left(room, left, wanted.footprint), room.host.name))
+            fitting.append((_part_left(one, wanted.footprint), one.room.host.name))
         else:
             lacks.append(lack)
     if not fitting:
@@ -63,32 +76,36 @@ def _mixed(number: int, name: str) -> int:
     return number * (2 * crc32(name.encode()) + 1) % (1 << 32)
 
 
-def fits(wanted: Wanted, room: Room, limits: Limits) -> bool:
-    return _lack(wanted, room, free(room, limits)) is None
+def _part_left(one: Candidate, need: Footprint) -> float:
+    """Of memory or disk, whichever is scarcer, up to 1; what is not known is not scarce."""
+    left, size = one.left, one.size
+    memory = 1.0 if left.memory_bytes is None else (left.memory_bytes - need.memory_bytes) / size.memory_bytes
+    disk = 1.0 if left.disk_bytes is None else (left.disk_bytes - need.disk_bytes) / size.disk_bytes
+    return min(memory, disk)
 
 
-def _part_left(room: Room, left: Free, need: Footprint) -> float:
-    """Of memory or disk, whichever is scarcer, from 0 to 1."""
-    size = room.host.size
-    parts = [
-        (have - getattr(need, name)) / getattr(size, name)
-        for name in ("memory_bytes", "disk_bytes")
-        if (have := getattr(left, name)) is not None
-    ]
-    return min(parts, default=0.0)
-
-
-def _lack(wanted: Wanted, room: Room, left: Free) -> Lack | None:
-    name = room.host.name
+def _lack(wanted: Wanted, one: Candidate) -> Lack | None:
+    name = one.room.host.name
     if tried := wanted.left_out.get(name):
         return Lack(name, tried, (1, 0))
-    if reason := _out_of_question(wanted, room):
+    if reason := _out_of_question(wanted, one):
         return Lack(name, *reason)
-    short = _shortages(wanted.footprint, left)
-    if not short:
+    if _enough(wanted.footprint, one.left):
         return None
+    short = _shortages(wanted.footprint, one.left)
     worst = max(count / getattr(wanted.footprint, what) for what, count in short.items())
     return Lack(name, ", ".join(_short(what, count) for what, count in short.items()), (0, worst))
+
+
+def _enough(need: Footprint, left: Free) -> bool:
+    """Whether ``_shortages`` would find none."""
+    return (
+        (left.memory_bytes is None or left.memory_bytes >= need.memory_bytes)
+        and (left.disk_bytes is None or left.disk_bytes >= need.disk_bytes)
+        and left.ports >= need.ports
+        and left.public_ports >= need.public_ports
+        and left.subnets >= need.subnets
+    )
 
 
 def _shortages(need: Footprint, left: Free) -> dict[str, int]:
@@ -97,16 +114,15 @@ def _shortages(need: Footprint, left: Free) -> dict[str, int]:
     return {what: wanted - have for what, wanted, have in pairs if have is not None and wanted > have}
 
 
-def _out_of_question(wanted: Wanted, room: Room) -> tuple[str, tuple[int, float]] | None:
-    host = room.host
-    missing = [f"{key}={value}" for key, value in wanted.labels.items() if host.labels.get(key) != value]
-    if missing:
+def _out_of_question(wanted: Wanted, one: Candidate) -> tuple[str, tuple[int, float]] | None:
+    host = one.room.host
+    if wanted.labels and (missing := [f"{key}={value}" for key, value in wanted.labels.items() if host.labels.get(key) != value]):
         return f"not labelled {', '.join(missing)}", (4, len(missing))
     if host.cordoned:
         return "cordoned", (2, 0)
     if host.status == "unreachable":
         return "unreachable when it was last looked at", (3, 0)
-    if host.status == "unknown" and (wanted.start or not (host.size and host.size.memory_bytes)):
+    if not one.size.memory_bytes or (wanted.start and host.status == "unknown"):
         return "not checked yet", (2, 1)
     return None
 

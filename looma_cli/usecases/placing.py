@@ -7,6 +7,7 @@ faster there has written the next sequence of that host: the choice is made agai
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -17,7 +18,8 @@ from looma_cli.model.operation import Plan
 from looma_cli.model.placing import Footprint, Room, footprint
 from looma_cli.model.protocols import State
 from looma_cli.model.requests import CreateRequest
-from looma_cli.plan.placement import Wanted, place
+from looma_cli.model.tenant import Tenant
+from looma_cli.plan.placement import Candidate, Wanted, place
 from looma_cli.usecases.context import LOCAL, Context, known_hosts, measured
 
 ATTEMPTS = 100  # each lost one is a tenant that somebody else placed
@@ -31,7 +33,7 @@ class Placer:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._hosts: Mapping[str, Host] | None = None
-        self._rooms: dict[str, Room] | None = None
+        self._candidates: dict[str, Candidate] | None = None
         self._unreserved: dict[str, Reserved] = {}
 
     def create(self, request: CreateRequest, edition: Edition, create: Create, *, platform: bool = False) -> Plan | None:
@@ -42,6 +44,13 @@ class Placer:
         host = request.host or LOCAL
         self._refuse_cordoned(host)
         return create(host, lambda state: Reservation(host, 0, request.name, need.memory_bytes, need.disk_bytes))
+
+    def elsewhere(self, tenant: Tenant, edition: Edition, create: Create, taken: Mapping[str, str]) -> Plan | None:
+        """``create`` on another host than the tenant's own; ``taken`` are further ones that will not do, each with its reason."""
+        left_out = {tenant.host: "the tenant leaves it", **taken}
+        need = footprint(edition, tenant.profile)
+        wanted = Wanted(tenant.name, f"{edition.name} {tenant.profile}", need, {}, self._context.placement, True, left_out)
+        return self._placed(wanted, create)
 
     def _is_a_choice(self, request: CreateRequest) -> bool:
         return bool(request.on or request.place) or len(self._known()) > 1
@@ -77,18 +86,14 @@ class Placer:
 
     def _choose(self, wanted: Wanted) -> str:
         """Nothing is refused by totals that may be old."""
-        fresh = self._rooms is None
-        rooms = self._look() if self._rooms is None else self._rooms
-        try:
-            return place(wanted, rooms.values(), self._context.limits)
-        except NoRoom:
-            if fresh:
-                raise
-        return place(wanted, self._look().values(), self._context.limits)
+        if self._candidates is not None:
+            with suppress(NoRoom):
+                return place(wanted, self._candidates.values())
+        return place(wanted, self._look().values())
 
     def _confirmed(self, wanted: Wanted, host: str, state: State) -> Reservation:
         """What the tenant reserves. Raises Overtaken when the host was cordoned, or would not be chosen any more."""
-        before = self._rooms[host] if self._rooms else Room(Host(host, "", ""))
+        before = (self._candidates or self._look())[host].room
         now = self._seen_again(state, before)
         if now.host.cordoned:
             raise Overtaken(f"host {host} was cordoned meanwhile", "run the command again", host=host)
@@ -99,31 +104,35 @@ class Placer:
 
     def _chosen_now(self, wanted: Wanted) -> str | None:
         try:
-            return place(wanted, self._rooms.values() if self._rooms else (), self._context.limits)
+            return place(wanted, (self._candidates or {}).values())
         except NoRoom:
             return None
 
     # what is known of the hosts
-    def _look(self) -> dict[str, Room]:
+    def _look(self) -> dict[str, Candidate]:
         context = self._context
         with context.world.store.read() as state:
             hosts = [_sized(context, host) for host in known_hosts(context, state)]
             self._unreserved = unreserved(context, state)
             reserved, held = state.reserved(), state.held_counts(context.limits.port_range, context.limits.public_port_range)
         self._hosts = {host.name: host for host in hosts}
-        self._rooms = {
-            host.name: Room(host, _sum(reserved.get(host.name), self._unreserved.get(host.name)), held.get(host.name, HeldCounts()))
-            for host in hosts
-        }
-        return self._rooms
+        self._candidates = {}
+        for host in hosts:
+            total = _sum(reserved.get(host.name), self._unreserved.get(host.name))
+            self._keep(Room(host, total, held.get(host.name, HeldCounts())))
+        return self._candidates
+
+    def _keep(self, room: Room) -> None:
+        if self._candidates is not None:
+            self._candidates[room.host.name] = Candidate.of(room, self._context.limits)
 
     def _seen_again(self, state: State, room: Room) -> Room:
         """Numbers of ports and subnets are kept as they were counted: of those the plan itself is the judge."""
         name = room.host.name
         reserved = _sum(state.reserved_on(name), self._unreserved.get(name))
-        seen = replace(room, host=replace(room.host, cordoned=_is_cordoned(state, name)), reserved=reserved)
-        if self._rooms is not None:
-            self._rooms[name] = seen
+        host, cordoned = room.host, _is_cordoned(state, name)
+        seen = replace(room, host=host if host.cordoned == cordoned else replace(host, cordoned=cordoned), reserved=reserved)
+        self._keep(seen)
         return seen
 
     def _count(self, wanted: Wanted, room: Room) -> None:
@@ -133,8 +142,7 @@ class Placer:
             before.tenants + 1, before.memory_bytes + need.memory_bytes, before.disk_bytes + need.disk_bytes, before.sequence + 1
         )
         counts = HeldCounts(held.ports + need.ports, held.public_ports + need.public_ports, held.subnets + need.subnets)
-        if self._rooms is not None:
-            self._rooms[room.host.name] = replace(room, reserved=reserved, held=counts)
+        self._keep(replace(room, reserved=reserved, held=counts))
 
 
 def _elsewhere(error: LoomaError) -> str:

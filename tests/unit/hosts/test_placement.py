@@ -15,7 +15,8 @@ from looma_cli.model.host import Capacity, HeldCounts, Host, Reserved
 from looma_cli.model.placing import PACK, SPREAD, Ceiling, Footprint, Room, footprint
 from looma_cli.plan.capacity import forecast
 from looma_cli.plan.observation import Limits
-from looma_cli.plan.placement import SHOWN, Wanted, place
+from looma_cli.plan.placement import SHOWN, Candidate, Wanted
+from looma_cli.plan.placement import place as chosen_of
 from tests.factories import make_edition
 
 GIB = 1 << 30
@@ -31,6 +32,10 @@ def room(name: str, memory: float = 16, disk: float = 200, *, used: float = 0, t
 
 def wanted(**changes: Any) -> Wanted:
     return replace(Wanted("acme", "basic lite", NEED), **changes)
+
+
+def place(wanted: Wanted, rooms: list[Room], limits: Limits) -> str:
+    return chosen_of(wanted, [Candidate.of(room, limits) for room in rooms])
 
 
 def lines(refused: pytest.ExceptionInfo[NoRoom]) -> list[str]:
