@@ -169,7 +169,7 @@ class NoFreeSubnet(Conflict):
 
 
 class NoRoom(Conflict):
-    """No host has room for a tenant; ``details['hosts']`` maps each to what is missing there."""
+    """No host has room for a tenant; ``details['lacks']`` are lines of what is missing where."""
 
     code = "no_room"
 

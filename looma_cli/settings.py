@@ -83,6 +83,7 @@ def _model() -> Any:
         edge_http_port: int = Field(80, ge=1, le=65535, description="routes by hostname")
         edge_https_port: int = Field(443, ge=1, le=65535, description="routes by hostname, TLS 1.3")
         address: str = Field("127.0.0.1", description="public address of the local host, as shown in URLs")
+        placement: str = Field("spread", description="where tenants go that are given no host: spread or pack")
         docker_host: str | None = Field(None, description="the local engine's socket; DOCKER_HOST is honoured too")
         secret_key_file: Path | None = Field(None, description="instead of LOOMA_HOME/secret.key")
         backup_repository: str | None = Field(None, description="where backups go: a folder, sftp:… or s3:…; else LOOMA_HOME/backups")
@@ -103,6 +104,11 @@ def _model() -> Any:
         @classmethod
         def _images(cls, value: str) -> str:
             return _one_of(value, ("registry", "local"))
+
+        @field_validator("placement")
+        @classmethod
+        def _placement(cls, value: str) -> str:
+            return _one_of(value, ("spread", "pack"))
 
         @field_validator("machine")
         @classmethod

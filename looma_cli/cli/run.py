@@ -82,7 +82,7 @@ def _fail(error: BaseException, session: Any, output: str) -> int:
 
         screen.stream.write("".join(traceback.format_exception(error)))
     if output == "table" or session.debug:
-        for line in failure.details.get("log", ()):  # of a container that may be removed already
+        for line in failure.details.get("log", ()) or failure.details.get("lacks", ()):  # a log of a container that may be gone by now
             screen.line(str(line))
     try:
         if output != "table":

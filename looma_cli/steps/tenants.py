@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from looma_cli.errors import NotFound
 from looma_cli.model.codec import decode_tenant
-from looma_cli.model.protocols import State
 from looma_cli.model.host import Reservation
 from looma_cli.model.move import MOVE
 from looma_cli.model.placing import footprint
+from looma_cli.model.protocols import State
 from looma_cli.model.tenant import Allocation, Subnet, Tenant
 from looma_cli.model.world import World
 from looma_cli.steps.base import StateStep, counted
@@ -20,13 +21,17 @@ Rows = list[Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class ReserveTenant(StateStep):
-    """The tenant's record with its ports, subnets and freshly generated, sealed secrets."""
+    """The tenant's record with its ports, subnets, what it takes of the host's memory and disk (nothing is reserved for 0), and freshly
+    generated, sealed secrets. ``sequence`` 0 is whichever comes next on that host; another must still be free there."""
 
     name = "reserve-tenant"
     tenant: Mapping[str, Any]
     allocations: list[Mapping[str, Any]]
     subnets: list[Mapping[str, Any]]
     secrets: list[str]
+    memory_bytes: int = 0
+    disk_bytes: int = 0
+    sequence: int = 0
 
     def title(self) -> str:
         return f"Reserve {counted(self.allocations, 'port')} and {counted(self.subnets, 'subnet')}"
@@ -36,6 +41,8 @@ class ReserveTenant(StateStep):
         state.add_tenant(tenant)
         state.add_allocations([Allocation(**row) for row in self.allocations])
         state.add_subnets([Subnet(**row) for row in self.subnets])
+        if self.memory_bytes:
+            state.reserve(Reservation(tenant.host, self.sequence, tenant.name, self.memory_bytes, self.disk_bytes))
         state.save_secrets(tenant.name, {name: world.vault.seal(world.vault.generate()) for name in self.secrets})
         return ""
 
@@ -108,6 +115,7 @@ class ChangeTenant(StateStep):
 
     def do(self, world: World, state: State) -> str:
         state.save_tenant(changed(state.tenant(self.tenant), self.changes))
+        resize(world, state, self.tenant, self.changes)
         known = state.secrets(self.tenant)
         fresh = {name: world.vault.seal(world.vault.generate()) for name in self.secrets if name not in known}
         if fresh:
@@ -116,6 +124,7 @@ class ChangeTenant(StateStep):
 
     def undo(self, world: World, state: State) -> str:
         state.save_tenant(changed(state.tenant(self.tenant), self.previous))
+        resize(world, state, self.tenant, self.previous)
         return ""
 
 
@@ -200,6 +209,18 @@ def changed(tenant: Tenant, changes: Mapping[str, Any]) -> Tenant:
     from looma_cli.model.codec import encode
 
     return decode_tenant({**encode(tenant), **changes})
+
+
+def resize(world: World, state: State, name: str, changes: Mapping[str, Any]) -> None:
+    """Another edition or profile takes another part of the host: what the tenant has reserved follows its record."""
+    if not {"edition", "profile"} & set(changes):
+        return
+    tenant = state.tenant(name)
+    try:
+        need = footprint(world.catalog.edition(tenant.edition), tenant.profile)
+    except NotFound:  # its manifest was taken away: it stays as large as it was
+        return
+    state.resize_reservation(name, tenant.host, need.memory_bytes, need.disk_bytes)
 
 
 def edge_users(state: State, host: str, *, but: str) -> list[str]:
