@@ -32,7 +32,8 @@ Pair = tuple[str, int]
 
 class SshConnection:
     """``url`` is ``ssh://[user@]name[:port]``, ``host_key`` the pinned public key (``ssh-ed25519 AAAA…``), ``name`` what errors call
-    the host, ``again_seconds`` how long one that broke is tried again. May be used from several threads, and after ``close`` again.
+    the host; ``first_seconds`` and ``again_seconds`` are how long it is tried at first, and after a break. May be used from several
+    threads, and after ``close`` again.
 
     Also the engine's ``Way``: its socket there is ``engine_url`` here. Raises HostUnreachable (HostKeyChanged where the host shows
     another key) from every method that needs the host; a command whose outcome is unknown raises it too.
@@ -44,13 +45,14 @@ class SshConnection:
         host_key: str,
         name: str = "",
         environment: Mapping[str, str] | None = None,
+        first_seconds: float = FIRST_SECONDS,
         again_seconds: float = AGAIN_SECONDS,
     ) -> None:
         self.address = ssh_address(url)
         self.name = name or self.address.name
         self._key = public_key(host_key) if host_key else None
         self._environment = os.environ if environment is None else environment
-        self._again_seconds = again_seconds
+        self._patience = first_seconds, again_seconds
         self._opening = threading.RLock()
         self._sessions = threading.BoundedSemaphore(SESSIONS)
         self._directory: PrivateDirectory | None = None
@@ -65,7 +67,7 @@ class SshConnection:
         with self._opening:
             if self._master is None or not self._master.alive():
                 self._raise_remembered()
-                patience = self._again_seconds if self._master else FIRST_SECONDS
+                patience = self._patience[self._master is not None]
                 self._master = None  # once it has been waited for in vain, it is waited for no longer than anybody
                 self._master = self._opened(patience)
             return self._master

@@ -45,7 +45,7 @@ def test_a_host_behind_a_jump_host(connect: Connect, client: Client, server: Ssh
 
 
 def test_a_jump_host_that_breaks_breaks_the_connection(connect: Connect, server: Sshd, far: Sshd) -> None:
-    connection = connect("ssh://inner", far.host_key, again_seconds=1.0)
+    connection = connect("ssh://inner", far.host_key, first_seconds=0.0, again_seconds=0.0)
     connection.open()
     lose(connection, server)
     with pytest.raises(HostUnreachable, match=r"host far cannot be reached: .*refused"):
@@ -57,7 +57,7 @@ def test_a_jump_host_that_breaks_breaks_the_connection(connect: Connect, server:
 def test_a_jump_host_whose_key_nobody_knows_is_not_trusted(connect: Connect, client: Client, far: Sshd) -> None:
     (client.folder / "known_hosts").unlink()
     with pytest.raises(HostUnreachable, match=r"[Hh]ost key verification failed|No .* host key is known") as failure:
-        connect("ssh://inner", far.host_key).run("true")
+        connect("ssh://inner", far.host_key, first_seconds=0.0).run("true")
     assert not isinstance(failure.value, HostKeyChanged)
     assert "jump host" in failure.value.hint
 
