@@ -141,6 +141,17 @@ class HostUseCases:
                 raise AlreadyExists(f"host {host.name} exists", f"looma host show {host.name}; choose another name", host=host.name)
             if other.url == host.url:
                 raise AlreadyExists(f"{host.url} is host {other.name}", f"looma host show {other.name}", host=other.name)
+        self._refuse_same_address(state, host)
+
+    def _refuse_same_address(self, state: State, host: Host) -> None:
+        """Their tenants' URLs would be the same: every host gives out the same public ports."""
+        for other in known_hosts(self._context, state, counted=False):
+            if other.address == host.address and other.name != host.name:
+                raise AlreadyExists(
+                    f"{host.address} is the public address of host {other.name}, and a customer's URL means one host",
+                    "say what customers' URLs show of this one: --address",
+                    host=other.name,
+                )
 
     def _inspected(self, host: Host) -> HostReport:
         world = self._world.with_host(host)
@@ -271,5 +282,3 @@ def _plan_add(report: HostReport) -> Plan:
     labels = [f"+ label {name}={value}" for name, value in sorted(host.labels.items())]
     warnings = [f"{check.name}: {check.detail}" for check in report.checks if check.status == "warning"]
     return _plan("host.add", [f"+ host {host.name} {host.url}, address {host.address}", key, *labels], warnings)
-
-

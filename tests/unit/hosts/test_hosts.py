@@ -58,6 +58,19 @@ def test_adding_looks_and_records_and_pins(machine: Machine, stranger: Site) -> 
     )
 
 
+def test_two_hosts_with_one_public_name_are_refused(machine: Machine, stranger: Site) -> None:
+    """Their first tenants would have the same URL."""
+    add(machine, address="crm.example.com")
+    hosts = machine.looma().hosts
+    for other in (NewHost("h2", "ssh://root@h2", address="crm.example.com", offline=True), NewHost("h2", "ssh://root@127.0.0.1:2222")):
+        with pytest.raises(AlreadyExists, match=r"public address of host (h1|local)") as refused:
+            hosts.refuse_known(other)
+        assert "--address" in refused.value.hint
+    with pytest.raises(AlreadyExists):
+        hosts.add(NewHost("h2", "ssh://root@h2", address="crm.example.com", offline=True), None)
+    assert [host.name for host in hosts.list()] == ["local", "h1"]
+
+
 def test_the_address_is_the_name_in_the_url_where_none_is_given(machine: Machine, stranger: Site) -> None:
     assert add(machine).host.address == "h1"
 
