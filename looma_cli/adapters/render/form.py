@@ -21,7 +21,7 @@ from secrets import token_hex
 from typing import Any
 
 from looma_cli.adapters.render import document, holdings, labels
-from looma_cli.adapters.render.literal import doubled
+from looma_cli.adapters.render.literal import as_json, doubled
 from looma_cli.adapters.render.view import Fingerprint, LayerView
 from looma_cli.model.edition import Component
 from looma_cli.model.layer import LABEL_TENANT_RECORD, RenderedLayer
@@ -51,13 +51,21 @@ def shape_of(request: RenderRequest) -> Shape | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Hashed:
+    """What a hash is over: names of secrets, and the configs as JSON of marked text."""
+
+    secrets: tuple[str, ...]
+    configs: str
+
+
+@dataclass(frozen=True, slots=True)
 class Form:
     """``pieces`` are text and marks turn by turn. ``edition`` is kept so that its identity stays its own."""
 
     edition: object
     pieces: tuple[str, ...]
     published: tuple[Component, ...]
-    fingerprints: Mapping[str, Fingerprint]  # mark -> what its hash is over, in marked text
+    hashes: Mapping[str, Hashed]
     variables: Mapping[str, str]
     images: tuple[str, ...]
 
@@ -79,7 +87,10 @@ class Form:
         values = {_hole("subnet"): holdings.subnet_of(request), _hole("record"): doubled(labels.record(request))}
         ports = (port for component in self.published for port in holdings.ports_of(component, request))
         values |= {_hole(f"port{number}"): str(port.host) for number, port in enumerate(ports)}
-        return values | {mark: _hash(request, fingerprint) for mark, fingerprint in self.fingerprints.items()}
+        name = request.tenant.name
+        keys = {secrets: labels.key_of(request, secrets) for secrets in {hashed.secrets for hashed in self.hashes.values()}}
+        hashes = self.hashes.items()
+        return values | {mark: labels.hashed(keys[hashed.secrets], hashed.configs.replace(NAME, name)) for mark, hashed in hashes}
 
 
 def form_of(request: RenderRequest, view_of: Callable[[RenderRequest], LayerView], read: Callable[[LayerView], dict[str, Any]]) -> Form:
@@ -87,10 +98,11 @@ def form_of(request: RenderRequest, view_of: Callable[[RenderRequest], LayerView
     marked = replace(request, tenant=replace(request.tenant, name=NAME))
     view = view_of(marked)
     manifest = read(view)
-    fingerprints = _mark(manifest, view)
+    marked_hashes = _mark(manifest, view)
+    hashes = {mark: Hashed(tuple(given.secrets), as_json(dict(given.configs))) for mark, given in marked_hashes.items()}
     text = document.write(manifest, NAME, view.project)
     published = tuple(c for c in request.edition.of_profile(request.tenant.profile) if c.layer == request.layer)
-    return Form(request.edition, tuple(_MARKS.split(text)), published, fingerprints, view.secrets, document.images(manifest))
+    return Form(request.edition, tuple(_MARKS.split(text)), published, hashes, view.secrets, document.images(manifest))
 
 
 def _mark(manifest: dict[str, Any], view: LayerView) -> dict[str, Fingerprint]:
@@ -108,11 +120,6 @@ def _mark(manifest: dict[str, Any], view: LayerView) -> dict[str, Fingerprint]:
             ports += 1
     manifest["networks"]["default"]["ipam"]["config"][0]["subnet"] = _hole("subnet")
     return found
-
-
-def _hash(request: RenderRequest, fingerprint: Fingerprint) -> str:
-    configs = {path: text.replace(NAME, request.tenant.name) for path, text in fingerprint.configs.items()}
-    return labels.fingerprint(request, fingerprint.secrets, configs)
 
 
 def _hole(what: str) -> str:

@@ -75,5 +75,13 @@ def of_configuration(request: RenderRequest, given: Fingerprint) -> dict[str, st
 
 def fingerprint(request: RenderRequest, secrets: Iterable[str], configs: Mapping[str, str]) -> str:
     """Keyed with the secrets themselves (about 190 bits each), so that nothing can be guessed from it."""
-    key = as_json([request.installation, request.tenant.name, {name: request.secrets[name] for name in secrets}])
-    return hmac.digest(key.encode(), as_json(dict(configs)).encode(), "sha256").hex()[:32]
+    return hashed(key_of(request, secrets), as_json(dict(configs)))
+
+
+def key_of(request: RenderRequest, secrets: Iterable[str]) -> bytes:
+    """The key of a fingerprint. Raises KeyError for a secret that is not there."""
+    return as_json([request.installation, request.tenant.name, {name: request.secrets[name] for name in secrets}]).encode()
+
+
+def hashed(key: bytes, configs: str) -> str:
+    return hmac.digest(key, configs.encode(), "sha256").hex()[:32]
