@@ -10,10 +10,10 @@ import errno
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 
 from looma_cli.adapters.database.store import DatabaseStore
 from looma_cli.errors import InvalidName, StateUnusable
@@ -57,7 +57,8 @@ class DirectoryFiles:
         path = self._path(tenant, name)
         with self._translated(path):
             self._make_folders(path.parent)
-            descriptor, temporary = tempfile.mkstemp(prefix=TEMPORARY, dir=path.parent)  # mode 0600
+            temporary = f"{path.parent}/{TEMPORARY}{token_hex(6)}"
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:
                 with os.fdopen(descriptor, "wb") as file:
                     file.write(text.encode("utf-8", "surrogateescape"))

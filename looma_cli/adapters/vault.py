@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from looma_cli.model.protocols import Clock
 
 PASSWORD_LENGTH = 32
+FRESH = 64  # so many sealed secrets are remembered at most
 KEY_BYTES = 32  # Fernet: 16 for signing, 16 for AES-128
 _ALPHABET = string.ascii_letters + string.digits
 _LETTER_OF_BYTE = bytes(ord(_ALPHABET[byte % len(_ALPHABET)]) for byte in range(256))
@@ -44,6 +45,7 @@ class FernetVault:
         self._witness = witness
         self._proven = False
         self._loaded: Fernet | None = None
+        self._fresh: dict[str, str] = {}  # what was sealed here is opened once soon after, to render the stack
 
     def generate(self) -> str:
         """32 characters of [A-Za-z0-9]: 190 bits."""
@@ -56,7 +58,11 @@ class FernetVault:
         """Raises SecretUnreadable without a key, or with another than the state's."""
         if not self._proven:
             self._prove()
-        return self._fernet(create=not self._shared).encrypt(plain.encode()).decode("ascii")
+        sealed = self._fernet(create=not self._shared).encrypt(plain.encode()).decode("ascii")
+        if len(self._fresh) >= FRESH:
+            self._fresh.clear()
+        self._fresh[sealed] = plain
+        return sealed
 
     def _prove(self) -> None:
         """Once per process; a witness also forbids to make a key anew."""
@@ -69,6 +75,8 @@ class FernetVault:
         """Raises SecretUnreadable when it was sealed under another key, or the key is lost."""
         from cryptography.fernet import InvalidToken
 
+        if sealed in self._fresh:
+            return self._fresh.pop(sealed)
         try:
             return self._fernet().decrypt(sealed.encode()).decode()
         except (InvalidToken, UnicodeError) as error:
