@@ -15,10 +15,12 @@ _SCALARS = frozenset((str, int, bool, float, type(None)))
 
 def encode(noun: Any) -> Any:
     """A dataclass, sequence, mapping or scalar as JSON-safe values; times as RFC 3339."""
-    if type(noun) in _SCALARS:
+    kind = type(noun)
+    if kind in _SCALARS:
         return noun
-    if is_dataclass(noun):
-        values = [(name, getattr(noun, name)) for name in _names(type(noun))]
+    names = _names(kind)
+    if names:
+        values = [(name, getattr(noun, name)) for name in names]
         return {name: value if type(value) in _SCALARS else encode(value) for name, value in values}
     if isinstance(noun, datetime):
         return noun.isoformat()
@@ -31,7 +33,8 @@ def encode(noun: Any) -> Any:
 
 @cache
 def _names(kind: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
+    """The fields of a dataclass; none of anything else."""
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
 
 
 def _time(value: str | None) -> datetime | None:

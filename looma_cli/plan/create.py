@@ -165,10 +165,11 @@ def _reserve(
 
 def allocations_of(tenant: Tenant, chosen: Sequence[Chosen]) -> list[Allocation]:
     """The loopback allocations of a stack's chosen ports, for the tenant's current generations."""
+    generations = {"data": tenant.data_generation, "app": tenant.app_generation}
     return [
         Allocation(
             tenant.host, LOOPBACK, c.host_port, c.wanted.protocol, tenant.name, c.wanted.layer,
-            tenant.layer(c.wanted.layer).generation, c.wanted.component, c.wanted.container_port, c.canonical,
+            generations[c.wanted.layer], c.wanted.component, c.wanted.container_port, c.canonical,
         )
         for c in chosen
     ]  # fmt: skip
@@ -183,11 +184,10 @@ def _changes(tenant: Tenant, components: Sequence[Component], chosen: Sequence[C
     ports = {}
     for c in chosen:
         ports.setdefault(c.wanted.component, []).append(f"{LOOPBACK}:{c.host_port}->{c.wanted.container_port}")
-    lines = [
-        f"+ network {LayerReference(tenant.name, layer, 1).project} {cidr}" for layer, cidr in zip(("data", "app"), cidrs, strict=True)
-    ]
+    projects = {layer: LayerReference(tenant.name, layer, 1).project for layer in ("data", "app")}
+    lines = [f"+ network {project} {cidr}" for project, cidr in zip(projects.values(), cidrs, strict=True)]
     for component in components:
-        project = tenant.layer(component.layer).project
+        project = projects[component.layer]
         lines += [f"+ volume {project}_{component.name}-{volume}" for volume in component.volumes]
         lines.append(f"+ container {project}/{component.name} {' '.join(ports.get(component.name, []))}".rstrip())
     return [*lines, f"+ route {tenant.url}" + (f" and {tenant.hostname}" if tenant.hostname else "")]

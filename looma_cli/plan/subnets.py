@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import IPv4Network
+from itertools import chain
 
 from looma_cli.errors import NoFreeSubnet
 
@@ -22,7 +23,7 @@ def choose_subnets(count: int, taken: Iterable[str], pool: IPv4Network) -> list[
         if len(chosen) == count:
             break
         if slot not in used:
-            chosen.append(str(IPv4Network((first + slot * _SIZE, PREFIX))))
+            chosen.append(_cidr(first + slot * _SIZE))
     if len(chosen) < count:
         raise NoFreeSubnet(
             f"the subnet pool {pool} has no {count} free /{PREFIX}", "widen LOOMA_SUBNET_POOL, or look at: looma network list"
@@ -30,8 +31,12 @@ def choose_subnets(count: int, taken: Iterable[str], pool: IPv4Network) -> list[
     return chosen
 
 
+def _cidr(address: int) -> str:
+    return f"{address >> 24}.{address >> 16 & 255}.{address >> 8 & 255}.{address & 255}/{PREFIX}"
+
+
 def _used_slots(taken: Iterable[str], first: int, slots: int) -> set[int]:
-    return set().union(*[_slots(cidr, first, slots) for cidr in taken])
+    return set(chain.from_iterable([_slots(cidr, first, slots) for cidr in taken]))
 
 
 @lru_cache(maxsize=4096)

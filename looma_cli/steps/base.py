@@ -6,8 +6,9 @@ A ``WorldStep`` touches one Protocol. A ``StateStep`` touches only the state, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, KeysView, Mapping, Sequence
 from dataclasses import fields
+from functools import cache
 from typing import Any, ClassVar
 
 from looma_cli.errors import StateTooNew
@@ -33,8 +34,7 @@ class Step:
         return self.name.replace("-", " ").capitalize()
 
     def planned(self, reason: str = "") -> PlannedStep:
-        params = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
-        return PlannedStep(self.name, params, reason)
+        return PlannedStep(self.name, {name: getattr(self, name) for name in _fields(type(self))}, reason)
 
 
 class WorldStep(Step):
@@ -62,14 +62,21 @@ class StateStep(Step):
 
 def read_step(name: str, params: Mapping[str, Any]) -> WorldStep | StateStep:
     """The step that a journal entry means. Raises StateTooNew when this release of looma does not know it."""
-    _load_all()
+    if name not in _REGISTRY:  # most were imported by the planner that made them
+        _load_all()
     kind = _REGISTRY.get(name)
-    known = {field.name for field in fields(kind)} if kind else set()  # type: ignore[arg-type]
-    if kind is None or not set(params) <= known:
+    if kind is None or not params.keys() <= _fields(kind):
         raise StateTooNew(f"the journal has a step {name!r} that this release of looma does not know", "use the release that began it")
     return kind(**params)  # type: ignore[return-value]
 
 
+@cache
+def _fields(kind: type[Step]) -> KeysView[str]:
+    """Names, in their order."""
+    return dict.fromkeys(field.name for field in fields(kind)).keys()  # type: ignore[arg-type]
+
+
+@cache
 def _load_all() -> None:
     from looma_cli.steps import (  # noqa: F401  (registers them)
         backups,
