@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import socketserver
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from tests.unit.test_engine_connection import frame
 REFERENCE = LayerReference("acme", "app", 1)
 WORKLOAD = Workload("x", "x", "user-service", REFERENCE, "running", "none", "image")
 LAYER = RenderedLayer(REFERENCE, "services: {}")
+IDLE_SECONDS = 1.0
 Run = Callable[["Breaking"], tuple[int, bytes]]
 
 
@@ -52,7 +55,10 @@ class Breaking:
 class Engine(BaseHTTPRequestHandler):
     """Knows one program, which says half of something and ends well."""
 
+    timeout = IDLE_SECONDS  # of a connection that is idle
+    protocol_version = "HTTP/1.1"
     amid: Callable[[], None]
+    connections = 0
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -66,6 +72,10 @@ class Engine(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self._answer(b'{"ExitCode": 0}')
+
+    def setup(self) -> None:
+        super().setup()
+        type(self).connections += 1
 
     def _answer(self, body: bytes, status: str = "200 OK", *headers: str) -> None:
         lines = [f"HTTP/1.1 {status}", *headers] + [f"Content-Length: {len(body)}"] * bool(body)
@@ -81,7 +91,7 @@ class Engine(BaseHTTPRequestHandler):
 @pytest.fixture
 def way(tmp_path: Path) -> Iterator[Breaking]:
     way = Breaking(tmp_path / "e")
-    Engine.amid = lambda: None
+    Engine.amid, Engine.connections = lambda: None, 0
     with socketserver.ThreadingUnixStreamServer(str(tmp_path / "e"), Engine) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield way
@@ -131,3 +141,33 @@ def test_docker_programs_get_the_way_and_no_other_word_of_where_to_go(way: Break
 def test_an_engine_that_is_gone_is_named_by_its_host(tmp_path: Path) -> None:
     with pytest.raises(EngineUnavailable, match=r"^no container engine answers on host far$"):
         ComposeEngine(Breaking(tmp_path / "none"), "nobody").workloads()
+
+
+def test_requests_share_connections_until_the_way_breaks(way: Breaking) -> None:
+    api = EngineApi(way, {})
+    for _ in range(5):
+        assert api.get("/x") == {"ExitCode": 0}
+    assert Engine.connections == 1
+    way.breaks()
+    assert api.get("/x") == {"ExitCode": 0}
+    assert Engine.connections == 2
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda _: api.get("/x"), range(200))) == [{"ExitCode": 0}] * 200
+    assert Engine.connections <= 5
+
+
+def test_a_connection_that_the_engine_has_closed_is_not_used_again(way: Breaking) -> None:
+    api = EngineApi(way, {})
+    api.get("/x")
+    assert api.exchange("POST", "/exec/program/start").body == frame(1, b"half")
+    assert api.get("/x") == {"ExitCode": 0}
+    time.sleep(2 * IDLE_SECONDS)
+    assert api.get("/x") == {"ExitCode": 0}
+    assert Engine.connections == 3
+
+
+def test_on_this_machine_each_request_has_its_own(way: Breaking) -> None:
+    api = EngineApi(way.engine_url, {})
+    for _ in range(3):
+        api.get("/x")
+    assert Engine.connections == 3

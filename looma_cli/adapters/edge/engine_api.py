@@ -53,10 +53,13 @@ class ContainerApi:
         ``extra_seconds`` is how long it may be silent on purpose.
         """
         request = {"Cmd": list(command), "User": "0:0", "AttachStdout": True, "AttachStderr": True}
+        opened = self._engine.way.open()
         identity = self.call("POST", f"/containers/{container}/exec", body=request).json()["Id"]
         attached = {"Detach": False, "Tty": False}
         stream = self.call("POST", f"/exec/{identity}/start", body=attached, extra_seconds=extra_seconds).body
-        return self._exit_code(identity), demultiplexed(stream)
+        code = self._exit_code(identity)
+        self._engine.way.check(opened)  # or the output may have ended early
+        return code, demultiplexed(stream)
 
     def _exit_code(self, identity: str) -> int:
         deadline = time.monotonic() + 5

@@ -2,7 +2,8 @@
 
 Instead of the Docker SDK, whose import alone costs half a second: more than ``looma status --live`` may take. Paths carry no
 version, so that the engine answers in its own newest one; only fields are used that exist since API 1.41 (Docker 20.10). Each
-request has a connection of its own (0.1 ms on a unix socket), which makes the client safe to use from several threads.
+request has a connection of its own (0.1 ms on a unix socket; to another host one that nobody else uses just now), which makes the client
+safe to use from several threads.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from looma_cli.adapters.engine.endpoint import connect
+from looma_cli.adapters.engine.kept import KeptConnections
 from looma_cli.adapters.engine.way import BUSY_HINT as BUSY_HINT
 from looma_cli.adapters.engine.way import START_HINT, Way, way_to
 from looma_cli.adapters.engine.way import unavailable as unavailable
@@ -50,6 +52,7 @@ class EngineApi:
     def __init__(self, engine: str | Way, environment: Mapping[str, str], timeout_seconds: float = 60.0) -> None:
         self.way = way_to(engine)
         self._environment = environment
+        self._kept = KeptConnections()
         self.timeout_seconds = timeout_seconds
 
     @property
@@ -112,16 +115,21 @@ class EngineApi:
     def _response(
         self, method: str, path: str, query: Mapping[str, Any] | None, body: Any, timeout_seconds: float | None
     ) -> Iterator[http.client.HTTPResponse]:
-        connection = self.connect()
+        opened = self.way.open()
+        connection = self._kept.take(opened) or self.connect()
+        whole = False
         try:
-            connection.connect()
+            if connection.sock is None:
+                connection.connect()
             connection.sock.settimeout(timeout_seconds)
             connection.request(method, f"{path}?{urlencode(query)}" if query else path, **_encoded(body))
-            yield connection.getresponse()
+            response = connection.getresponse()
+            yield response
+            whole = response.isclosed() and connection.sock is not None  # read to its end, and the engine has not closed it
         except (OSError, http.client.HTTPException) as error:
             raise self.way.engine_failure(error) from error
         finally:
-            connection.close()
+            self._kept.give(opened if whole else None, connection)
 
 
 def _encoded(body: Any) -> dict[str, Any]:
