@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from looma_cli.errors import AlreadyExists, NotAllowed, NotFound, Unreachable
+from looma_cli.model.check import FAILED, Check
 from looma_cli.model.edition import Edition
 from looma_cli.model.host import Capacity, Host, HostKey
 from looma_cli.model.operation import Plan
@@ -15,8 +16,8 @@ from looma_cli.model.ssh import ssh_address
 from looma_cli.plan.capacity import forecast
 from looma_cli.plan.create import components_of
 from looma_cli.usecases.at_once import at_once
-from looma_cli.usecases.context import LOCAL, Context, known_hosts
-from looma_cli.usecases.inspecting import HostReport, inspect, looked_at
+from looma_cli.usecases.context import LOCAL, Context, known_hosts, measured
+from looma_cli.usecases.inspecting import HostReport, inspect, looked_at, record
 from looma_cli.usecases.placing import room_of
 
 NAMED = 3  # tenants whose names a refusal tells
@@ -52,8 +53,11 @@ class HostUseCases:
 
     # looking
     def list(self) -> list[Host]:
+        """From the state; the size of this machine as it is now, which costs nothing."""
         with self._world.store.read() as state:
-            return known_hosts(self._context, state)
+            local, *others = known_hosts(self._context, state)
+        capacity, used = measured(self._world.access(LOCAL), "/")
+        return [replace(local, capacity=capacity, used=used), *others]
 
     def show(self, name: str, edition: str | None = None, profile: str | None = None) -> HostPage:
         """With the forecast for that edition (the first of the catalogue if none) and profile (full if none). Raises NotFound,
@@ -177,11 +181,19 @@ class HostUseCases:
     def check(self, names: Sequence[str]) -> list[HostReport]:
         """Look at the named hosts (none: all) at the same time, and record what was found. Raises NotFound."""
         reports = at_once(lambda host: looked_at(self._world, host, self._context.limits), self._chosen(names))
-        return [self._recorded(report) for report in reports]
+        here = self._local_engine() if any(report.host.name != LOCAL for report in reports) else ""
+        return [self._recorded(report, here) for report in reports]
 
-    def _recorded(self, report: HostReport) -> HostReport:
+    def _recorded(self, report: HostReport, here: str) -> HostReport:
+        """``here`` is the id of the local engine. An engine that is another host's already is one finding more, and its second name is
+        cordoned: it would be filled twice."""
         with self._world.store.write() as state:
-            return replace(report, host=record(self._context, state, report.host))
+            host, twin = record(state, report.host, here)
+        if not twin:
+            return replace(report, host=host)
+        hint = f"looma host remove {host.name}; a cloned machine needs an engine id of its own"
+        again = Check("engine", FAILED, f"it is the engine of host {twin}; {host.name} is cordoned", hint)
+        return HostReport(host, (*report.checks, again))
 
     def _chosen(self, names: Sequence[str]) -> list[Host]:
         with self._world.store.read() as state:
@@ -237,25 +249,6 @@ class HostUseCases:
         if state.reserved_on(name).tenants:
             raise NotAllowed(f"a tenant is being moved to host {name}", "wait for it; looma operation list shows it")
         return host
-
-
-def record(context: Context, state: State, host: Host) -> Host:
-    """Write down how a host was found; cordon, labels and key stay as they are by now. A host that was removed meanwhile stays removed, and
-    an engine that another host has already is told, not recorded."""
-    try:
-        now = state.host(host.name)
-    except NotFound:
-        if host.name != LOCAL:
-            return host
-        now = host
-    seen = replace(now, **{name: getattr(host, name) for name in ("status", "engine", "capacity", "used", "checked_at")})
-    try:
-        state.save_host(seen)
-    except AlreadyExists as error:
-        context.reporter.warn(error.message)
-        seen = replace(seen, engine={name: text for name, text in seen.engine.items() if name != "id"})
-        state.save_host(seen)
-    return seen
 
 
 def require_fingerprint(key: HostKey, expected: str) -> None:

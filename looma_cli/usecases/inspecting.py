@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from ipaddress import ip_network
 
-from looma_cli.errors import LoomaError, Unreachable
+from looma_cli.errors import LoomaError, NotFound, Unreachable
 from looma_cli.model.check import FAILED, OK, WARNING, Check
 from looma_cli.model.host import Capacity, EngineInformation, Host
-from looma_cli.model.protocols import Engine, HostAccess
+from looma_cli.model.protocols import Engine, HostAccess, State
 from looma_cli.model.world import World
 from looma_cli.plan.observation import Limits
 from looma_cli.usecases.at_once import at_once
@@ -103,6 +103,30 @@ def unreachable(host: Host, now: datetime) -> Host:
 def engine_facts(information: EngineInformation) -> dict[str, str]:
     facts = {"version": information.version, "api": ".".join(map(str, information.api)), "compose": information.compose}
     return {"id": information.id, **facts} if information.id else facts
+
+
+def record(state: State, host: Host, here: str = "") -> tuple[Host, str]:
+    """Write down how a host was found; its labels and key, and the operator's cordon, stay as they are by now. A host that was removed
+    meanwhile stays removed.
+
+    Returns what is recorded, and the name of the host that has the same engine already (``here`` is the id of the local one): then the
+    engine's id is not recorded twice, and the host is cordoned.
+    """
+    try:
+        now = state.host(host.name)
+    except NotFound:
+        if host.name != LOCAL:
+            return host, ""
+        now = host
+    seen = replace(now, **{name: getattr(host, name) for name in ("status", "engine", "capacity", "used", "checked_at")})
+    engine = seen.engine.get("id")
+    twins = {other.engine.get("id"): other.name for other in state.hosts(counted=False) if other.name != host.name} if engine else {}
+    twin = LOCAL if engine and engine == here and host.name != LOCAL else twins.get(engine, "")
+    if twin:
+        nameless = {name: text for name, text in seen.engine.items() if name != "id"}
+        seen = replace(seen, engine=nameless, cordoned=seen.cordoned or host.name != LOCAL)
+    state.save_host(seen)
+    return seen, twin
 
 
 def _connection(host: Host) -> Iterator[Check]:

@@ -12,8 +12,7 @@ from looma_cli.model.tenant import Tenant
 from looma_cli.usecases.backup_health import backup_concerns
 from looma_cli.usecases.context import Context, known_hosts
 from looma_cli.usecases.health import HealthUseCases
-from looma_cli.usecases.hosts import record
-from looma_cli.usecases.inspecting import glances
+from looma_cli.usecases.inspecting import glances, record
 from looma_cli.usecases.operations import OperationUseCases
 
 
@@ -66,6 +65,6 @@ class StatusUseCases:
         seen = glances(self._world, hosts)
         with self._world.store.write() as state:
             for one in seen:
-                record(self._context, state, one.host)
+                record(state, one.host)
         self._health.check([name] if name else [])
         return {one.host.name: one.error.message for one in seen if one.error is not None}

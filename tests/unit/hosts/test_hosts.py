@@ -201,9 +201,20 @@ def test_a_second_name_for_an_engine_is_told_by_its_first_check(machine: Machine
     add(machine)
     machine.add_stranger("h2").daemon.id = stranger.daemon.id
     offline(machine, "h2")
-    machine.looma().hosts.check(["h2"])
-    assert "id" not in recorded(machine, "h2").engine
+    [report] = machine.looma().hosts.check(["h2"])
+    assert (report.failed, report.checks[-1].detail) == (True, "it is the engine of host h1; h2 is cordoned")
+    assert ("id" in recorded(machine, "h2").engine, recorded(machine, "h2").cordoned) == (False, True)
+    assert (recorded(machine).engine["id"], recorded(machine).cordoned) == (stranger.daemon.id, False)
+    machine.looma().status.fleet(live=True)
     assert recorded(machine).engine["id"] == stranger.daemon.id
+
+
+def test_a_second_name_for_the_engine_here_is_told_by_its_first_check(machine: Machine, stranger: Site) -> None:
+    stranger.daemon.id = machine.daemon.id
+    offline(machine)
+    [report] = machine.looma().hosts.check(["h1"])
+    assert report.checks[-1].detail == "it is the engine of host local; h1 is cordoned"
+    assert recorded(machine).cordoned
 
 
 def test_hosts_that_nobody_knows_are_not_checked_shown_or_removed(machine: Machine) -> None:
