@@ -96,8 +96,8 @@ class Compose:
             raise ComposeUnavailable(f"{self.program} is not docker compose v2", mend_hint())
         return version
 
-    def run(self, layer: RenderedLayer, *arguments: str) -> Outcome:
-        """Runs compose on the layer's manifest; the outcome is the caller's to judge. Raises ComposeUnavailable, CommandFailed, and
+    def run(self, layer: RenderedLayer, *arguments: str, limit_seconds: float | None = None) -> Outcome:
+        """Runs compose on the layer's manifest; the outcome is the caller's to judge. Raises ComposeUnavailable, TimedOut, and
         HostUnreachable where the way to the engine broke meanwhile."""
         # No .env file of the directory in which looma happens to run may be read: hence the last two options.
         options = ["--ansi", "never", "--progress", "plain", "--env-file", os.devnull, "--project-directory", "/"]
@@ -106,7 +106,7 @@ class Compose:
             [self.program, *options, "-f", "-", "-p", layer.reference.project, *arguments],
             environment={**self.connected(), "COMPOSE_PARALLEL_LIMIT": str(PARALLEL_LIMIT), **layer.secrets},
             text=layer.manifest,
-            limit_seconds=self._limit,
+            limit_seconds=limit_seconds or self._limit,
         )
         if outcome.code:
             self._way.check(opened, failed=True)

@@ -314,4 +314,5 @@ def _information(info: Mapping[str, Any], version: Mapping[str, Any], compose: s
         memory_bytes=info["MemTotal"],
         root_directory=info["DockerRootDir"],
         rootless=any("rootless" in option for option in info.get("SecurityOptions") or ()),
+        id=info.get("ID") or "",
     )
