@@ -13,9 +13,9 @@ from typing import Any
 from looma_cli.errors import Conflict, NotAllowed, PortTaken
 from looma_cli.model.codec import encode
 from looma_cli.model.edition import Component, Edition
+from looma_cli.model.host import Reservation
 from looma_cli.model.move import MOVE, MoveRequest
 from looma_cli.model.operation import Plan, PlannedStep
-from looma_cli.model.placing import Footprint
 from looma_cli.model.switch import Room, StoreSeen
 from looma_cli.model.tenant import Allocation, LayerReference, Tenant
 from looma_cli.plan.backups import NewBackup, save_steps, stores_in
@@ -45,14 +45,13 @@ from looma_cli.steps.waiting import AwaitHealthy
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """The new host as it was seen. ``own`` are public ports that the tenant has there already: that host's edge passes on what comes to
-    them, since the tenant was there before. ``need`` and ``sequence`` are what it reserves there."""
+    them, since the tenant was there before. ``reserved`` is what it takes of its memory and disk."""
 
     seen: HostObservation
     held: Held
     room: Room
-    need: Footprint
+    reserved: Reservation
     own: frozenset[int] = frozenset()
-    sequence: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +98,8 @@ def plan_move(
 ) -> Plan:
     """Raises NotAllowed (status, the same host, the provider's own stack), Conflict (no room), PortTaken (the public port), NoFreePorts,
     NoFreeSubnet. ``left`` are layers, on either host, whose generation numbers are taken."""
-    _refuse(request, tenant)
-    seen, host = arrival.seen, request.host
+    seen, host = arrival.seen, arrival.seen.host.name
+    _refuse(host, tenant)
     components = components_of(edition, tenant.profile)
     data, app = next_generations(tenant, left)
     layers: Layers = [["data", data], ["app", app]]
@@ -117,7 +116,8 @@ def plan_move(
     move = _Move(request, tenant, after, layers, changes, followers, [s.name for s in stores if not s.follows], back)
     references = [*image_references(after, components, edition, registry), *support_images]
     place = ReserveGeneration(tenant.name, [*layers, [EDGE, app]], encode([*rows, *mine]), encode(subnets))
-    claim = ReservePlace(tenant.name, host, arrival.need.memory_bytes, arrival.need.disk_bytes, arrival.sequence)
+    size = (arrival.reserved.memory_bytes, arrival.reserved.disk_bytes, arrival.reserved.sequence)
+    claim = ReservePlace(tenant.name, host, *size)
     steps = [
         place.planned("its place on the new host"),
         claim.planned("nobody else takes it"),
@@ -140,8 +140,8 @@ def plan_move(
 # --- what is refused --------------------------------------------------------------------------------------------------
 
 
-def _refuse(request: MoveRequest, tenant: Tenant) -> None:
-    if tenant.host == request.host:
+def _refuse(host: str, tenant: Tenant) -> None:
+    if tenant.host == host:
         raise NotAllowed(f"tenant {tenant.name} is on {tenant.host} already", "looma host list shows the others")
     if tenant.platform:
         raise NotAllowed("LoomaCRM's own stack does not move", "looma core down, then looma core up on the other host")
@@ -160,15 +160,20 @@ def _public_port(
 ) -> int:
     """The tenant's own where it is free on the new host; the tenant's URL has it."""
     port = tenant.public_port
-    if port in arrival.own or ("tcp", port) not in taken:
-        return port
-    if not request.new_public_port:
+    if port not in arrival.own and ("tcp", port) in taken and not request.new_public_port:
         raise PortTaken(
-            f"public port {port} of tenant {tenant.name} is taken on {request.host}",
+            f"public port {port} of tenant {tenant.name} is taken on {arrival.seen.host.name}",
             "--new-public-port takes another one there, which changes the tenant's URL",
             port=port,
-            host=request.host,
+            host=arrival.seen.host.name,
         )
+    return free_public_port(port, arrival.own, taken, limits)
+
+
+def free_public_port(port: int, own: frozenset[int], taken: frozenset[tuple[str, int]], limits: Limits) -> int:
+    """This one, where it is free or the tenant's own there, else another."""
+    if port in own or ("tcp", port) not in taken:
+        return port
     return free_port({number for _, number in taken}, limits.public_port_range, "public port")
 
 
@@ -177,7 +182,7 @@ def _public_port(
 
 def _brought(move: _Move, every: Sequence[str]) -> list[PlannedStep]:
     """New layers with all the data, while the old ones serve."""
-    name, host, after, pair = move.tenant.name, move.request.host, move.after, move.pair
+    name, host, after, pair = move.tenant.name, move.after.host, move.after, move.pair
     compare = CompareFollowers(*pair, move.following, new_host=host).planned("nothing is taken for granted")
     early = AwaitHealthy(name, "app", host, after.app_generation, move.changes, EARLY_SECONDS, tolerant=True)
     return [
@@ -193,7 +198,7 @@ def _brought(move: _Move, every: Sequence[str]) -> list[PlannedStep]:
 
 def _handed_over(move: _Move) -> list[PlannedStep]:
     """The freeze, up to the route on the new host's edge and the way there from the old one's."""
-    name, old, host, after, pair = move.tenant.name, move.tenant.host, move.request.host, move.after, move.pair
+    name, old, host, after, pair = move.tenant.name, move.tenant.host, move.after.host, move.after, move.pair
     freeze = [
         SetRouteMode(name, old, "frozen", "serving").planned("what is written from here on would be lost"),
         AwaitWrites(name, old).planned("what is acknowledged is taken along"),
@@ -230,7 +235,7 @@ def _forwarded(move: _Move, forward: tuple[int, str, int]) -> list[PlannedStep]:
 
 def _left(move: _Move) -> list[PlannedStep]:
     """Writes go on first, and nothing of that needs the old host; then that one passes on, or says where nobody is any more."""
-    name, old, host, tenant = move.tenant.name, move.tenant.host, move.request.host, move.tenant
+    name, old, host, tenant = move.tenant.name, move.tenant.host, move.after.host, move.tenant
     layers: Layers = [["app", tenant.app_generation], ["data", tenant.data_generation]]
     record = {"host": old, "address": tenant.address, "public_port": tenant.public_port}
     serving = move.mode == "serving"
@@ -252,7 +257,7 @@ def _left(move: _Move) -> list[PlannedStep]:
 
 
 def _changes(move: _Move) -> list[str]:
-    lines = [f"~ {move.tenant.name}: {move.tenant.host} -> {move.request.host}"]
+    lines = [f"~ {move.tenant.name}: {move.tenant.host} -> {move.after.host}"]
     lines += [f"+ {LayerReference(move.tenant.name, layer, generation).project}" for layer, generation in move.layers]
     if move.after.url != move.tenant.url:
         lines.append(f"~ url {move.tenant.url} -> {move.after.url}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from looma_cli.model.host import Host
 from looma_cli.model.layer import LABEL_LAYER, LABEL_TENANT, Workload, reference_of
-from looma_cli.model.move import MOVE
+from looma_cli.model.move import EVACUATE, MOVE
 from looma_cli.model.tenant import Allocation, LayerReference, Tenant
 from looma_cli.usecases.context import Context, known_hosts
 
@@ -50,6 +50,7 @@ class Audit:
             self._allocations = state.allocations()
             layers = state.kept_layers()
         self._kept = {kept.reference for kept in layers}  # left, stopped, and known: their time is not over
+        self._abandoned = {kept.reference for kept in layers if kept.reason == EVACUATE}  # nobody has stopped them
         self._passed_on = {(kept.host, kept.reference.tenant) for kept in layers if kept.reason == MOVE}
         self._moving = {tenant.name for tenant in self._tenants if tenant.status == "switching"}
 
@@ -136,7 +137,7 @@ class Audit:
     def _unknown(self, host: Host, tenants: Iterable[Tenant], workloads: Iterable[Workload]) -> Iterator[Finding]:
         """All that carries this installation's label and belongs to no layer of a tenant, kept or not, nor to an edge that it needs."""
         deployed = [tenant for tenant in tenants if tenant.status in DEPLOYED]
-        known = self._kept | {tenant.layer(layer) for tenant in deployed for layer in ("data", "app")}
+        known = (self._kept - self._abandoned) | {tenant.layer(layer) for tenant in deployed for layer in ("data", "app")}
         engine, edge_needed = self._world.engine(host.name), self._edge_needed(host, deployed)
         for kind, objects in (("container", workloads), ("volume", engine.volumes()), ("network", engine.networks())):
             for item in objects:
@@ -144,8 +145,13 @@ class Audit:
                 is_edge = item.labels.get(LABEL_LAYER) == "edge"
                 if reference in known or (is_edge and edge_needed):
                     continue
-                detail = "the edge, which no tenant needs" if is_edge else ""
+                detail = "the edge, which no tenant needs" if is_edge else self._why(reference)
                 yield Finding(host.name, kind, item.name, item.labels.get(LABEL_TENANT, ""), detail)
+
+    def _why(self, reference: LayerReference | None) -> str:
+        if reference not in self._abandoned or reference is None:
+            return ""
+        return f"left behind by an evacuation: looma edition finalize {reference.tenant} removes it"
 
     def _unknown_routes(self, host: Host, tenants: Iterable[Tenant]) -> Iterator[Finding]:
         known = {tenant.name for tenant in tenants if tenant.status in DEPLOYED}

@@ -32,6 +32,8 @@ Say = Callable[[str, str], None]  # (note or warn, text)
 class Rollout:
     """``stopped`` says in words why some tenants were not begun, empty if all were; ``error`` is what kept their health from being seen."""
 
+    doing, did = "upgrading", "upgraded"
+
     def __init__(self, context: Context, health: HealthUseCases, plan: FleetPlan, *, max_failures: int, parallel: int) -> None:
         self._context = context
         self._world = context.world
@@ -140,8 +142,8 @@ class Rollout:
     def _turn(self, context: Context, member: FleetMember, say: Say) -> FleetResult:
         if context.stop_requested():
             return self._result(member, "not_begun")
-        say("note", f"{member.name}: upgrading to {self._plan.release}")
-        notes = TenantNotes(member.name, say)
+        say("note", f"{member.name}: {self._begun(member)}")
+        notes = TenantNotes(member.name, say, self.doing)
         try:
             self._bring(replace(context, reporter=notes), member)
         except LoomaError as error:
@@ -149,6 +151,9 @@ class Rollout:
         except Exception as error:  # noqa: BLE001  a defect met by one tenant is that tenant's
             return self._failure(member, OperationFailed(f"{type(error).__name__}: {error}", "see --debug"), notes.operation)
         return self._result(member, "done", notes.operation)
+
+    def _begun(self, member: FleetMember) -> str:
+        return f"upgrading to {self._plan.release}"
 
     def _bring(self, context: Context, member: FleetMember) -> None:
         """An operation that was going back when it was interrupted ends on the old release, so that the upgrade is begun once more."""
@@ -165,22 +170,23 @@ class Rollout:
         return replace(self._result(member, status, operation), error=error)
 
     def _lost(self, member: FleetMember) -> FleetResult:
-        error = Paused(f"the process that upgraded {member.name} was killed", "the same command again goes on with it")
+        error = Paused(f"the process that {self.did} {member.name} was killed", "the same command again goes on with it")
         with self._world.store.read() as state:
             return self._failure(member, error, state.open_operation(member.name))
 
     def _result(self, member: FleetMember, status: str, operation: Operation | None = None) -> FleetResult:
         """``operation`` is the last one that was begun for it."""
-        known = (operation.id, _duration_ms(operation)) if operation else (None, None)
+        known = known_of(operation)
         return FleetResult(member.name, status, member.tenant.release, self._plan.release, *known)
 
 
 class TenantNotes(SilentReporter):
     """One tenant's steps as notes on one thing under way, since several are told of at once. ``operation`` is the last one begun."""
 
-    def __init__(self, tenant: str, say: Say) -> None:
+    def __init__(self, tenant: str, say: Say, doing: str) -> None:
         self._tenant = tenant
         self._say = say
+        self._doing = doing
         self.operation: Operation | None = None
 
     def operation_started(self, operation: Operation) -> None:
@@ -190,7 +196,7 @@ class TenantNotes(SilentReporter):
         self.operation = operation
 
     def step_started(self, index: int, step: PlannedStep, title: str, undoing: bool) -> None:
-        self._say("note", f"{self._tenant}: {'undoing' if undoing else 'upgrading'} ({title})")
+        self._say("note", f"{self._tenant}: {'undoing' if undoing else self._doing} ({title})")
 
     def note(self, text: str) -> None:
         self._say("note", text)
@@ -205,6 +211,9 @@ def _sickness(report: TenantHealth) -> str:
     return "; ".join(f"{line.component} {line.detail or line.state}" for line in lines)
 
 
-def _duration_ms(operation: Operation) -> int | None:
+def known_of(operation: Operation | None) -> tuple[str | None, int | None]:
+    """Its id, and how long it took; None for what is not known (yet)."""
+    if operation is None:
+        return None, None
     ended = operation.finished_at
-    return None if ended is None else round((ended - operation.started_at).total_seconds() * 1000)
+    return operation.id, None if ended is None else round((ended - operation.started_at).total_seconds() * 1000)

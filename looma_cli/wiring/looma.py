@@ -19,13 +19,16 @@ if TYPE_CHECKING:
     from looma_cli.usecases.context import Context
     from looma_cli.usecases.core import CoreUseCases
     from looma_cli.usecases.doctor import DoctorUseCases
+    from looma_cli.usecases.draining import DrainUseCases
     from looma_cli.usecases.due import DueBackups
     from looma_cli.usecases.editions import EditionUseCases
+    from looma_cli.usecases.evacuating import EvacuateUseCases
     from looma_cli.usecases.fleet import FleetUseCases
     from looma_cli.usecases.health import HealthUseCases
+    from looma_cli.usecases.hosts import HostUseCases
     from looma_cli.usecases.images import ImageUseCases
-    from looma_cli.usecases.operations import OperationUseCases
     from looma_cli.usecases.moving import MoveUseCases
+    from looma_cli.usecases.operations import OperationUseCases
     from looma_cli.usecases.porting import PortingUseCases
     from looma_cli.usecases.rehearsing import RehearsalUseCases
     from looma_cli.usecases.resources import NetworkUseCases, PortUseCases
@@ -82,6 +85,12 @@ class Looma:
         from looma_cli.usecases.status import StatusUseCases
 
         return StatusUseCases(self._context, self.health, self.operations)
+
+    @cached_property
+    def hosts(self) -> HostUseCases:
+        from looma_cli.usecases.hosts import HostUseCases
+
+        return HostUseCases(self._context)
 
     @cached_property
     def ports(self) -> PortUseCases:
@@ -156,18 +165,30 @@ class Looma:
         return RehearsalUseCases(self._context, self.backups, self.switches, self.operations)
 
     @cached_property
+    def moves(self) -> MoveUseCases:
+        from looma_cli.usecases.moving import MoveUseCases
+
+        return MoveUseCases(self._context)
+
+    @cached_property
+    def drains(self) -> DrainUseCases:
+        from looma_cli.usecases.draining import DrainUseCases
+
+        return DrainUseCases(self._context, self.health, self.operations)
+
+    @cached_property
+    def evacuations(self) -> EvacuateUseCases:
+        from looma_cli.usecases.evacuating import EvacuateUseCases
+
+        return EvacuateUseCases(self._context, self.health)
+
+    @cached_property
     def upgrades(self) -> UpgradeUseCases:
         from looma_cli.usecases.upgrading import UpgradeUseCases
 
         return UpgradeUseCases(self._context)
 
     @cached_property
-    @cached_property
-    def moves(self) -> MoveUseCases:
-        from looma_cli.usecases.moving import MoveUseCases
-
-        return MoveUseCases(self._context)
-
     def saved_plans(self) -> SavedPlanUseCases:
         from looma_cli.adapters.plan_file import JsonPlanFiles
         from looma_cli.usecases.saved_plans import SavedPlanUseCases

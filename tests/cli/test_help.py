@@ -114,7 +114,8 @@ CHANGING = {
     "tenant create", "tenant update", "tenant start", "tenant stop", "tenant restart", "tenant suspend", "tenant resume", "tenant delete",
     "operation resume", "operation rollback", "image build", "image bundle", "image load", "core up", "core down", "state rebuild",
     "backup create", "backup verify", "backup drill", "backup restore", "backup prune", "backup copy", "backup schedule", "backup run",
-    "tenant export", "tenant import", "fleet upgrade",
+    "tenant export", "tenant import", "fleet upgrade", "host add", "host cordon", "host uncordon", "host remove",
+    "host drain", "host evacuate", "tenant move",
     "tenant upgrade", "tenant rollback", "edition switch", "edition rollback", "edition finalize", "apply",
 }  # fmt: skip
 
@@ -132,6 +133,10 @@ def test_who_takes_which_common_option() -> None:
         "state rebuild",
         "backup restore",
         "backup prune",
+        "host add",
+        "host check",
+        "host evacuate",
+        "host remove",
     }
 
 

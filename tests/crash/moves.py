@@ -57,7 +57,7 @@ class Moving(Used):
 def tenant(home: Path, *, status: str = "running") -> Moving:
     machine = Moving(home)
     machine.add_host("b", "10.0.0.2")
-    machine.process().tenants.create(lite())
+    machine.process().tenants.create(lite(host="local"))
     backups.fill(machine, TABLES)
     if status == "suspended":
         machine.process().tenants.suspend("acme")

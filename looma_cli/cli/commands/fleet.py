@@ -63,7 +63,7 @@ def upgrade(
     from looma_cli.cli.progress import BatchReporter
     from looma_cli.model.fleet import wave_sizes
 
-    sizes, most, count = wave_sizes(wave), validation.count("failures", max_failures), _parallel(parallel)
+    sizes, most, count = wave_sizes(wave), validation.count("failures", max_failures), parallel_of(parallel)
     session.reporter = BatchReporter(session.reporter, running=False, doing="upgrading")
     fleet = session.looma.fleet
     plan = fleet.plan(edition, release, sizes)
@@ -74,21 +74,21 @@ def upgrade(
     results = {}
     for result in rollout.run():
         results[result.name] = result
-        _tell(session, result)
-    session.exit_code = _exit_code(rollout, {result.status for result in results.values()})
+        tell(session, result)
+    session.exit_code = exit_code_of(rollout, {result.status for result in results.values()})
     session.close()
     shape = shape_of(plan, results, rollout.stopped)
     return Page(shape["fleet"], "rollouts.results", shape, following="looma fleet status")
 
 
-def _parallel(text: str) -> int:
+def parallel_of(text: str) -> int:
     count = validation.count("tenants at once", text)
     if not 1 <= count <= MOST_PARALLEL:
         raise InvalidValue(f"--parallel {text} is not from 1 to {MOST_PARALLEL}", "2 if not given")
     return count
 
 
-def _tell(session: Session, result: Any) -> None:
+def tell(session: Session, result: Any) -> None:
     """A line for each tenant as it ends."""
     from looma_cli.cli.words import span
 
@@ -99,7 +99,7 @@ def _tell(session: Session, result: Any) -> None:
     session.reporter.note(f"{result.name}: {result.status} {words}")
 
 
-def _exit_code(rollout: Any, statuses: set[str]) -> int:
+def exit_code_of(rollout: Any, statuses: set[str]) -> int:
     """What waits to be resumed counts for more than what was put back."""
     if rollout.interrupted:
         return Cancelled.exit_code

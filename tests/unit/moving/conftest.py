@@ -14,7 +14,7 @@ from tests.worlds import Machine, lite
 def machine(tmp_path: Path) -> Machine:
     machine = Machine(tmp_path / "home")
     machine.add_host("b", "10.0.0.2")
-    machine.looma().tenants.create(lite("acme"))
+    machine.looma().tenants.create(lite("acme", host="local"))
     fill(machine, "acme", a="1", b="2")
     machine.clock.sleep(60)
     return machine

@@ -118,7 +118,7 @@ def test_finalize_lets_go_of_the_old_host(machine: Machine) -> None:
 
 
 def test_an_edge_that_passes_on_stays_when_the_host_loses_its_last_tenant(machine: Machine) -> None:
-    machine.looma().tenants.create(lite("zeta"))
+    machine.looma().tenants.create(lite("zeta", host="local"))
     machine.looma().moves.move(request())
     machine.looma().tenants.delete("zeta", backup=False)
     assert machine.ask("local", PORT)[0] == "b"

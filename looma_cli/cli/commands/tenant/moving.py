@@ -4,16 +4,21 @@ from typing import Annotated, Any
 
 import typer
 
-from looma_cli.cli import options
+from looma_cli.cli import completion, options
 from looma_cli.cli.commands.tenant.noun import noun
 from looma_cli.cli.present import Page
 from looma_cli.cli.session import Session
 from looma_cli.model import validation
 
 To = Annotated[
-    str,
+    str | None,
     typer.Option(
-        "--host", metavar="HOST", help="Host to move to, by name.", callback=options.checked(validation.host_name), show_default=False
+        "--host",
+        metavar="HOST",
+        help="Host to move to, by name; placement chooses one if none is given.",
+        callback=options.checked(validation.host_name),
+        autocompletion=completion.hosts,
+        show_default=False,
     ),
 ]
 Keep = Annotated[str, typer.Option("--keep", metavar="DURATION", help="How long the old layers stay, stopped, and requests are passed on.")]
@@ -28,12 +33,13 @@ NoForward = Annotated[bool, typer.Option("--no-forward", help="The old address a
     example="""
 looma tenant move acme --host h2
 looma tenant move acme --host h2 --dry-run
-looma tenant move acme --host h2 --keep 24h""",
+looma tenant move acme --host h2 --keep 24h
+looma tenant move acme""",
 )
 def move(
     session: Session,
     name: options.Tenant,
-    host: To,
+    host: To = None,
     keep: Keep = "1h",
     no_backup: NoBackup = False,
     new_public_port: NewPort = False,
