@@ -30,14 +30,22 @@ class Prepared:
         compiled: Any = statement.compile(dialect=_DIALECT, column_keys=list(keys) or None)
         self.sql = str(compiled)
         self._parameters = [_parameter(compiled.binds[name]) for name in compiled.positiontup]
+        self._stored = [(position, process) for position, (*_, process) in enumerate(self._parameters) if process is not None]
+        self._names = [name for name, *_ in self._parameters]
+        self._given = all(required for _, required, *_ in self._parameters)
         columns = getattr(statement, "selected_columns", ())
         processors = [column.type.dialect_impl(_DIALECT).result_processor(_DIALECT, None) for column in columns]
         self._processed = [(position, process) for position, process in enumerate(processors) if process is not None]
 
     def values(self, given: Values) -> list[Any]:
         """In the order of the question marks."""
-        found = [(given[name] if required else default, process) for name, required, default, process in self._parameters]
-        return [value if process is None else process(value) for value, process in found]
+        if self._given:
+            values = [given[name] for name in self._names]
+        else:
+            values = [given[name] if required else default for name, required, default, _ in self._parameters]
+        for position, process in self._stored:
+            values[position] = process(values[position])
+        return values
 
     def rows(self, found: list[Any]) -> list[Sequence[Any]]:
         if not self._processed:

@@ -7,7 +7,8 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from ipaddress import ip_network
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from itertools import repeat
 
 from sqlalchemy import Text, bindparam, cast, delete, func, literal_column, or_, select
@@ -34,6 +35,10 @@ OTHER_PORTS_OF_HOST = (
 )  # fmt: skip
 AMONG_PORTS = select(*rows.ALLOCATION_COLUMNS).where(
     ALLOCATIONS.c.host == bindparam("host"), ALLOCATIONS.c.host_port.in_(bindparam("ports", expanding=True))
+)
+AMONG_PORTS_OF_SQLITE = select(*rows.ALLOCATION_COLUMNS).where(  # the ports as JSON, so that it is one statement for any number of them
+    ALLOCATIONS.c.host == bindparam("host"),
+    ALLOCATIONS.c.host_port.in_(select(func.json_each(bindparam("ports", type_=Text)).table_valued("value").c.value)),
 )
 EDGE_PORTS = (
     select(ALLOCATIONS.c.component, ALLOCATIONS.c.host_port)
@@ -104,8 +109,10 @@ class PortSection(TenantSection):
         """What is allocated on these ports of that host."""
         if len(ports) > FEW:
             found = self._find(rows.ALLOCATION_COLUMNS, host=host)
+        elif self._driver is not None:
+            found = self._rows(AMONG_PORTS_OF_SQLITE, {"host": host, "ports": json.dumps(list(ports))})
         else:
-            found = self._connection.execute(AMONG_PORTS, {"host": host, "ports": list(ports)}).all()
+            found = self._rows(AMONG_PORTS, {"host": host, "ports": list(ports)})
         return (Allocation(*row) for row in found)
 
     def set_allocation_state(self, tenant: str, layer: str, generation: int, state: str) -> None:
@@ -136,19 +143,24 @@ class PortSection(TenantSection):
         new = list(subnets)
         for position, subnet in enumerate(new):
             for other in (*self._overlapping_candidates(subnet), *new[:position]):
-                if other.host == subnet.host and ip_network(other.cidr).overlaps(ip_network(subnet.cidr)):
+                if other.host == subnet.host and _network(other.cidr).overlaps(_network(subnet.cidr)):
                     raise _subnet_taken(subnet, other)
         self._require_tenants(subnet.tenant for subnet in new)
         self._add(SUBNETS, [rows.subnet_row(subnet) for subnet in new])
 
     def _overlapping_candidates(self, subnet: Subnet) -> Iterator[Subnet]:
         """Networks of one size overlap only when they are equal, so only those of another size have to be compared."""
-        size = f"%/{ip_network(subnet.cidr).prefixlen}"
+        size = f"%/{_network(subnet.cidr).prefixlen}"
         found = self._rows(OVERLAPPING, {"host": subnet.host, "cidr": subnet.cidr, "size": size})
         return (Subnet(*row) for row in found)
 
     def remove_subnets(self, tenant: str, layer: str, generation: int) -> None:
         self._remove(SUBNETS, tenant=tenant, layer=layer, generation=generation)
+
+
+@lru_cache(maxsize=256)
+def _network(cidr: str) -> IPv4Network | IPv6Network:
+    return ip_network(cidr)
 
 
 def _overlap(one: str, other: str) -> bool:

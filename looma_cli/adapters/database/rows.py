@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from looma_cli.adapters.database.columns import ALLOCATIONS, HEALTH, HOSTS, LEASES, OPERATIONS, STEPS, SUBNETS, TENANTS
@@ -42,8 +44,13 @@ HEALTH_COLUMNS = tuple(HEALTH.c[name] for name in HEALTH_FIELDS)
 SIZES = ("capacity", "used", "declared")
 
 
-def _pick(noun: object, names: Iterable[str]) -> dict[str, Any]:
-    return {name: getattr(noun, name) for name in names}
+def _pick(noun: object, names: tuple[str, ...]) -> dict[str, Any]:
+    return dict(zip(names, _getter(names)(noun), strict=True))
+
+
+@cache
+def _getter(names: tuple[str, ...]) -> attrgetter[Any]:
+    return attrgetter(*names)
 
 
 def tenant_row(tenant: Tenant) -> dict[str, Any]:
