@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from sqlalchemy import select
-
 from looma_cli.adapters.database.backups import BackupSection
 from looma_cli.adapters.database.columns import INSTALLATION, TENANTS
 from looma_cli.adapters.database.files import FileSection
@@ -19,7 +17,8 @@ class DatabaseState(PortSection, HostSection, JournalSection, FileSection, Backu
     """Implements ``State``; made by ``DatabaseStore`` only."""
 
     def installation(self) -> str:
-        return str(self._connection.scalars(select(INSTALLATION.c.id)).one())
+        [(id,)] = self._find((INSTALLATION.c.id,))
+        return str(id)
 
     def adopt_installation(self, id: str) -> None:
         """See ``State``. The tenants of two installations would otherwise be under one label."""
