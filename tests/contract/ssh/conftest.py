@@ -14,9 +14,14 @@ from tests.contract.ssh.servers import Client, Sshd
 
 
 @pytest.fixture
-def client(tmp_path: Path) -> Iterator[Client]:
+def client_sockets() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="lt-", dir="/tmp") as sockets:  # pytest's own paths are too long for sockets
-        yield Client(tmp_path / "client", Path(sockets))
+        yield Path(sockets)
+
+
+@pytest.fixture
+def client(tmp_path: Path, client_sockets: Path) -> Client:
+    return Client(tmp_path / "client", client_sockets)
 
 
 @pytest.fixture
