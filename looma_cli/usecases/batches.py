@@ -15,6 +15,7 @@ from looma_cli.usecases.placing import Placer
 
 HERE_FIRST = 2  # tenants that are created before workers are forked: they make the state and its key, and what workers then share
 WORTH_IT = 12  # rows from which on forking pays
+AT_ONCE = 2  # workers per processor: a tenant waits for the disk as long as it is worked on
 
 Row = tuple[int, CreateRequest | LoomaError]
 Create = Callable[[Context, CreateRequest, Look, Placer], Tenant]
@@ -80,7 +81,7 @@ class Batch:
         following = waiting[0]
         done: dict[int, BatchResult] = {}
         under_way: set[int] = set()
-        with self._context.workers.at_work(self._work) as crew:
+        with self._context.workers.at_work(self._work, min(AT_ONCE * self._context.workers.count, len(waiting))) as crew:
             while (waiting and crew.alive) or under_way:
                 if self._context.stop_requested() and not under_way:
                     break
