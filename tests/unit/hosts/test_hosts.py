@@ -307,3 +307,10 @@ def test_a_page_has_tenants_what_they_hold_and_a_forecast(machine: Machine, stra
     assert machine.looma().hosts.show("h1").forecast.edition == "basic"  # type: ignore[union-attr]
     with pytest.raises(NotFound):
         machine.looma().hosts.show("h1", "nosuch")
+
+
+def test_this_machines_address_is_that_of_the_settings_whatever_was_recorded(machine: Machine) -> None:
+    machine.looma().status.fleet(live=True)
+    machine.environment["LOOMA_ADDRESS"] = "203.0.113.9"
+    assert recorded(machine, "local").address == "203.0.113.9"
+    assert machine.looma().tenants.create(lite(start=False)).address == "203.0.113.9"  # type: ignore[union-attr]
