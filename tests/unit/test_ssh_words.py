@@ -1,4 +1,4 @@
-"""What ssh says, and what it means: words of OpenSSH 8.4 to 9.9, as they stand in its logs."""
+"""What ssh says, and what it means: words of OpenSSH 8.5 to 9.9, as they stand in its logs."""
 
 from __future__ import annotations
 
