@@ -164,7 +164,7 @@ class RealWorld:
         from looma_cli.adapters.workers import Turns
 
         self.store.close()
-        self._connections.close()
+        self.close()
         self.store.turn = Turns().turn
 
     @cached_property
@@ -181,6 +181,7 @@ class RealWorld:
 
     def close(self) -> None:
         """See World."""
+        self._relays.clear()  # what they have open goes with the connections
         self._connections.close()
 
     def engine(self, host: str) -> Engine:

@@ -68,6 +68,11 @@ class LocalPlace:
         if os.path.isdir(folder) and not os.path.islink(folder) and os.stat(folder).st_uid == os.geteuid():
             shutil.rmtree(folder, ignore_errors=True)
 
+    def close(self) -> None:
+        """Its sockets lead nowhere any more; they end with this process anyhow. Idempotent."""
+        for path in list(self._splices):
+            self._close(path)
+
     def _close(self, path: str) -> None:
         if splice := self._splices.pop(path, None):
             splice.close()
