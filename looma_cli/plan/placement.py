@@ -13,6 +13,8 @@ from looma_cli.plan.capacity import NAMES, Free, free
 from looma_cli.plan.observation import Limits
 
 SHOWN = 5  # hosts whose lack is told, of those that have too little
+CORDONED, UNTRIED, UNREACHABLE, UNREACHED = "cordoned", "not checked yet", "unreachable when it was last looked at", "it cannot be reached"
+SHORT, TRIED, CLOSED, GONE, UNLABELLED = range(5)  # how far a host is from having room
 GIB, MIB = 1 << 30, 1 << 20
 
 
@@ -87,14 +89,14 @@ def _part_left(one: Candidate, need: Footprint) -> float:
 def _lack(wanted: Wanted, one: Candidate) -> Lack | None:
     name = one.room.host.name
     if tried := wanted.left_out.get(name):
-        return Lack(name, tried, (1, 0))
+        return Lack(name, tried, (TRIED, 0))
     if reason := _out_of_question(wanted, one):
         return Lack(name, *reason)
     if _enough(wanted.footprint, one.left):
         return None
     short = _shortages(wanted.footprint, one.left)
     worst = max(count / getattr(wanted.footprint, what) for what, count in short.items())
-    return Lack(name, ", ".join(_short(what, count) for what, count in short.items()), (0, worst))
+    return Lack(name, ", ".join(_short(what, count) for what, count in short.items()), (SHORT, worst))
 
 
 def _enough(need: Footprint, left: Free) -> bool:
@@ -117,13 +119,13 @@ def _shortages(need: Footprint, left: Free) -> dict[str, int]:
 def _out_of_question(wanted: Wanted, one: Candidate) -> tuple[str, tuple[int, float]] | None:
     host = one.room.host
     if wanted.labels and (missing := [f"{key}={value}" for key, value in wanted.labels.items() if host.labels.get(key) != value]):
-        return f"not labelled {', '.join(missing)}", (4, len(missing))
+        return f"not labelled {', '.join(missing)}", (UNLABELLED, len(missing))
     if host.cordoned:
-        return "cordoned", (2, 0)
+        return CORDONED, (CLOSED, 0)
     if host.status == "unreachable":
-        return "unreachable when it was last looked at", (3, 0)
+        return UNREACHABLE, (GONE, 0)
     if not one.size.memory_bytes or (wanted.start and host.status == "unknown"):
-        return "not checked yet", (2, 1)
+        return UNTRIED, (CLOSED, 1)
     return None
 
 
@@ -145,14 +147,15 @@ def _no_room(wanted: Wanted, lacks: list[Lack]) -> NoRoom:
 
 
 def _hint(lacks: list[Lack]) -> str:
-    """By the host that is nearest to having room."""
-    if not lacks:
-        return "looma host add adds a host"
-    nearest = lacks[0]
-    if nearest.text == "cordoned":
-        return f"looma host uncordon {nearest.host}, or add a host: looma host add"
-    if nearest.rank[0] in (2, 3):
-        return f"looma host check {nearest.host}, or add a host: looma host add"
-    if nearest.rank[0] == 4:
-        return "looma host list shows the labels; leave out --on, or add a host: looma host add"
-    return f"looma host show {nearest.host} says what is full; add a host: looma host add, or name one yourself: --host"
+    """What helps the host that is nearest to having room; ``lacks`` are in that order."""
+    add = "add a host: looma host add"
+    for lack in lacks:
+        if lack.rank[0] == SHORT:
+            return f"looma host show {lack.host} says what is full; {add}, or name one yourself: --host"
+        if lack.text == CORDONED:
+            return f"looma host uncordon {lack.host}, or {add}"
+        if lack.text in (UNREACHED, UNREACHABLE, UNTRIED):
+            return f"looma host check {lack.host}, or {add}"
+        if lack.rank[0] == UNLABELLED:
+            return f"looma host list shows the labels; leave out --on, or {add}"
+    return "looma host add adds a host"

@@ -19,7 +19,7 @@ from looma_cli.model.placing import Footprint, Room, footprint
 from looma_cli.model.protocols import State
 from looma_cli.model.requests import CreateRequest
 from looma_cli.model.tenant import Tenant
-from looma_cli.plan.placement import Candidate, Wanted, place
+from looma_cli.plan.placement import UNREACHED, Candidate, Wanted, place
 from looma_cli.usecases.context import LOCAL, Context, known_hosts, measured
 
 ATTEMPTS = 100  # each lost one is a tenant that somebody else placed
@@ -148,7 +148,7 @@ class Placer:
 def _elsewhere(error: LoomaError) -> str:
     """Why a host is left out, as a line of a refusal. Raises the error again where another host would not help."""
     if isinstance(error, Unreachable) and "operation" not in error.details:
-        return "it cannot be reached"
+        return UNREACHED
     if isinstance(error, NoFreePorts):
         return "no block of free ports"
     if isinstance(error, NoFreeSubnet):

@@ -121,6 +121,21 @@ def test_a_refusal_names_the_nearest_hosts_first_and_is_cut() -> None:
     assert "looma host show near" in refused.value.hint
 
 
+@pytest.mark.parametrize(
+    ("rooms", "hint"),
+    [
+        ([room("a", cordoned=True), room("b", status="unreachable")], "looma host uncordon a"),
+        ([room("b", status="unreachable"), room("c", used=15)], "looma host show c"),
+        ([room("b", status="unreachable")], "looma host check b"),
+        ([room("left")], "looma host add"),
+    ],
+)
+def test_a_refusal_says_what_would_help(rooms: list[Room], hint: str) -> None:
+    with pytest.raises(NoRoom) as refused:
+        place(wanted(left_out={"left": "the tenant leaves it"}), rooms, LIMITS)
+    assert refused.value.hint.startswith(hint)
+
+
 def test_without_any_host_one_has_to_be_added() -> None:
     with pytest.raises(NoRoom) as refused:
         place(wanted(), [], LIMITS)
