@@ -11,14 +11,11 @@ from looma_cli.model.operation import Plan, attempted
 from looma_cli.model.protocols import State
 from looma_cli.model.requests import CreateRequest, UpdateRequest
 from looma_cli.model.tenant import Certificate, Tenant
-from looma_cli.plan.backups import NewBackup, stores_of
 from looma_cli.plan.create import Held, plan_create, resolve_release
-from looma_cli.plan.delete import SAVING, plan_delete
 from looma_cli.plan.lifecycle import plan_restart, plan_resume, plan_route, plan_start, plan_stop, plan_suspend
 from looma_cli.plan.observation import HostObservation, Limits
 from looma_cli.plan.reallocate import Refused
 from looma_cli.plan.update import changed_fields, plan_update, plan_update_and_start
-from looma_cli.usecases.backups import data_up, left_layers, new_backup_id
 from looma_cli.usecases.batches import Batch, BatchResult, Row
 from looma_cli.usecases.changing import Decide, change
 from looma_cli.usecases.context import Context, Look, held_on, host_record, observe_host
@@ -200,6 +197,10 @@ class TenantUseCases:
 
     def delete(self, name: str, *, backup: bool, dry_run: bool = False, wait_seconds: float = 0) -> Tenant | Plan:
         """Remove the tenant with its data, after a last backup of it. Raises BackupFailed, the tenant serving again."""
+        from looma_cli.plan.backups import NewBackup, stores_of  # much that no other verb needs
+        from looma_cli.plan.delete import plan_delete
+        from looma_cli.usecases.backups import data_up, left_layers, new_backup_id
+
         tenant = self.show(name)
         last = NewBackup(new_backup_id(), self._context.backup_location(name)) if backup else None
 
@@ -218,6 +219,8 @@ class TenantUseCases:
 
     def _hint_at_no_backup(self, name: str, error: LoomaError) -> None:
         """How to delete all the same, where it was the last backup that failed."""
+        from looma_cli.plan.delete import SAVING
+
         with self._world.store.read() as state:
             operation = next((one for one in state.operations(tenant=name) if one.id == error.details.get("operation")), None)
         if operation is not None and operation.status == "failed" and attempted(operation) in SAVING:
