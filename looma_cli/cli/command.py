@@ -49,7 +49,8 @@ class Noun:
         extra = [p for p, wanted in ((_OUTPUT, prints), (_DRY_RUN, changes), (_WAIT, changes if waits is None else waits)) if wanted]
 
         def register(function: Function) -> Function:
-            command = self._app.command(name, cls=QuickCommand, epilog=_epilog(example), context_settings=CONTEXT_SETTINGS)
+            options = {"help": _paragraphs(function.__doc__ or ""), "epilog": _epilog(example)}
+            command = self._app.command(name, cls=QuickCommand, context_settings=CONTEXT_SETTINGS, **options)
             command(_with_session(function, extra))
             return function
 
@@ -86,6 +87,11 @@ def _with_session(function: Callable[..., Any], extra: list[inspect.Parameter]) 
     call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     del call.__wrapped__  # type: ignore[attr-defined]  # Typer would read the hints of the function behind it
     return call
+
+
+def _paragraphs(text: str) -> str:
+    """Each on one line, to be broken where the terminal ends and not where the source does."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in inspect.cleandoc(text).split("\n\n"))
 
 
 def _epilog(example: str) -> str:

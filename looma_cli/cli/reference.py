@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from textwrap import fill
 from typing import Any
 
 from looma_cli.cli.root import ENTRIES, commands, root
@@ -40,7 +41,7 @@ def _overview() -> str:
 
 
 def _section(path: str, command: Any, context: Any, depth: int) -> str:
-    lines = [f"{'#' * depth} {path}", "", (command.help or "").strip(), ""]
+    lines = [f"{'#' * depth} {path}", "", _folded(command.help or ""), ""]
     verbs = getattr(command, "commands", {})
     if not verbs:
         lines += ["```text", _usage(path, command, context), "```", ""]
@@ -50,6 +51,10 @@ def _section(path: str, command: Any, context: Any, depth: int) -> str:
     if command.epilog:
         lines += ["```console", *_example(command.epilog), "```", ""]
     return "\n".join(lines)
+
+
+def _folded(text: str) -> str:
+    return "\n\n".join(fill(paragraph, 140, break_on_hyphens=False, break_long_words=False) for paragraph in text.strip().split("\n\n"))
 
 
 def _usage(path: str, command: Any, context: Any) -> str:

@@ -14,6 +14,7 @@ from looma_cli.model.world import World
 from looma_cli.steps.base import Progress, counted
 from looma_cli.steps.catching_up import await_position, refuse_different
 from looma_cli.steps.datastores import containers_of, open_stores
+from looma_cli.steps.filling import not_filled
 from looma_cli.steps.layers import start_again
 from looma_cli.steps.pairs import Pair, PairStep
 
@@ -40,7 +41,11 @@ class FollowStore(PairStep):
             world.engine(self.host).join(pair.follower_container, self.old_layer.project)
         pair.leader.abandon()
         pair.follower.abandon()
-        pair.follower.follow(pair.leader, pair.leader_container.name, progress)
+        try:
+            pair.follower.follow(pair.leader, pair.leader_container.name, progress)
+        except LoomaError as error:
+            paths = list(world.catalog.edition(self.edition).component(self.store).volumes.values())
+            raise not_filled(world, self.there, pair.follower_container, paths, error) from error
         return ""
 
     def undo(self, world: World, progress: Progress) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from looma_cli.adapters.datastores.mysql.accounts import superfluous
 from looma_cli.adapters.datastores.mysql.client import Client
@@ -13,7 +13,7 @@ from looma_cli.adapters.datastores.mysql.moment import ACCOUNTS, DATA, DEFINERS,
 from looma_cli.adapters.datastores.mysql.rows import merged
 from looma_cli.adapters.datastores.mysql.session import SERVER_HINT, Session, global_setting, last_words, opened
 from looma_cli.adapters.datastores.mysql.text import identifier
-from looma_cli.errors import BackupFailed, CommandFailed, NotAllowed, NotFound
+from looma_cli.errors import BackupFailed, CommandFailed, LoomaError, NotAllowed, NotFound
 from looma_cli.model.protocols import Chunks, Program
 
 Streams = Mapping[str, Callable[[], Chunks]]
@@ -87,6 +87,8 @@ def _load(client: Client, settings: str, chunks: Iterable[bytes]) -> None:
                 program.write(chunk)
             program.close_input()
         except CommandFailed as error:
+            with suppress(LoomaError):
+                program.finish()  # why it takes no more comes last, after the statement that it had reached
             raise _failed(program) from error
         if program.finish():
             raise _failed(program)

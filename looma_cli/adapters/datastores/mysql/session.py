@@ -85,10 +85,19 @@ class Session:
         self._program.finish()
 
 
+MOST_LINES, MOST_WORDS = 20, 300
+_RULE = "-----"
+_ANSWER = re.compile(r"ERROR\b|(mysql|mariadb)(-?dump)?: ")
+
+
 def last_words(program: Program) -> str:
-    """The last line of a client's standard error, which has the server's answer."""
-    lines = program.errors().splitlines()
-    return next((line.strip() for line in reversed(lines) if line.strip(" -")), "the client ended without a word")
+    """The line of a client's standard error that has the server's answer. Never the statement, which it shows before that between two
+    rules: it may be a customer's data."""
+    lines = [line.strip() for line in program.errors().splitlines() if line.strip()]
+    telling = [line for line in lines if _ANSWER.match(line)]
+    if not telling and not any(line.startswith(_RULE) for line in lines):
+        telling = lines if len(lines) < MOST_LINES else []
+    return telling[-1][:MOST_WORDS] if telling else "the client ended without a word"
 
 
 @contextmanager
