@@ -13,6 +13,7 @@ from looma_cli.model.edition import PublishedPort
 from looma_cli.model.operation import Operation, Plan
 from looma_cli.model.switch import Rehearsal, SwitchRequest
 from looma_cli.usecases.restoring import RestoreRequest
+from tests.cli.conftest import Cli
 from tests.crash.mortal import SmallCatalog
 from tests.crash.switches import edition
 from tests.factories import make_mysql
@@ -125,3 +126,16 @@ def test_sets_of_an_earlier_tenant_of_the_name_are_nobodys_offer(machine: Machin
     machine.clock.sleep(60)
     machine.looma().tenants.create(lite("acme", "basic"))
     assert not any("weaviate" in one for one in planned(machine, "future").warnings)
+
+
+def test_people_and_scripts_are_told_when_the_switch_is_through(machine: Machine) -> None:
+    cli = Cli(machine)
+    command = f"looma backup restore acme {left(machine)} --only weaviate"
+    done = cli("edition", "switch", "acme", "future", "--no-backup")
+    assert done.code == 0
+    assert f": {command}\n" in done.err
+    machine.clock.sleep(60)
+    assert cli("edition", "rollback", "acme", "--yes").code == 0
+    machine.clock.sleep(60)
+    found = cli.json("edition", "switch", "acme", "future", "--no-backup")["result"]["in_backups"]
+    assert found == [{"datastore": "weaviate", "rows": 3, "backup": left(machine), "restore": command}]
