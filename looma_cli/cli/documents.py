@@ -104,22 +104,21 @@ def network(noun: Any) -> Document:
 
 
 def host(noun: Any) -> Document:
-    return {
-        "name": noun.name,
-        "url": noun.url,
-        "address": noun.address,
-        "status": noun.status,
-        "labels": dict(noun.labels),
-        "engine": dict(noun.engine),
-        "capacity": _capacity(noun.capacity),
-        "used": _capacity(noun.used),
-        "tenants": noun.tenants,
-        "checked_at": time(noun.checked_at),
-    }
+    """See ``host_documents``, imported when a host is said."""
+    from looma_cli.cli import host_documents
+
+    return host_documents.host(noun)
 
 
-def _capacity(noun: Any) -> Document | None:
-    return noun and {"cpus": noun.cpus, "memory_bytes": noun.memory_bytes, "disk_bytes": noun.disk_bytes}
+def _of_hosts(name: str) -> Callable[[Any], Any]:
+    """As ``host``, for what is said of hosts beside their record."""
+
+    def shape(noun: Any) -> Any:
+        from looma_cli.cli import host_documents
+
+        return getattr(host_documents, name)(noun)
+
+    return shape
 
 
 def operation(noun: Any) -> Document:
@@ -169,6 +168,7 @@ def fleet(noun: Any) -> Document:
         "backups": [
             {"tenant": name, "state": line.state, "detail": line.detail} for name, lines in noun.concerns.items() for line in lines
         ],
+        "unreachable": [{"host": name, "detail": why} for name, why in noun.problems.items()],
         "summary": dict(noun.summary),
     }
 
@@ -283,6 +283,8 @@ _SHAPES: dict[str, Callable[[Any], Any]] = {
     "PortConflict": conflict,
     "Subnet": network,
     "Host": host,
+    "HostReport": _of_hosts("report"),
+    "HostPage": _of_hosts("page"),
     "Operation": operation,
     "Plan": plan,
     "FleetStatus": fleet,

@@ -16,9 +16,9 @@ from looma_cli.errors import LoomaError
 looma tenant list
 looma tenant list -o json | jq -r '.tenants[].url'""",
 )
-def list_(session: Session) -> Listing:
+def list_(session: Session, host: options.Host = None) -> Listing:
     """List tenants, from the state."""
-    tenants = session.looma.tenants.list()
+    tenants = session.looma.tenants.list(host)
     extra = {"titles": _titles(session)} if tenants else {}
     return Listing("tenants", tenants, "There are no tenants yet.", "looma tenant create NAME --edition basic", extra=extra)
 
