@@ -45,3 +45,22 @@ def _store_details(noun: Any) -> Document:
         "stored_bytes": sum(stream.stored_bytes for stream in noun.streams),
         "parts": [{"name": part.name, "rows": part.rows, "checksum": part.checksum} for part in noun.fingerprint.parts],
     }
+
+
+def exported(noun: Any) -> Document:
+    return {"tenant": noun.tenant, "backup": noun.backup, "file": noun.file, "size_bytes": noun.size_bytes}
+
+
+def schedule(noun: Any) -> Document:
+    known = noun.schedule
+    if known is None:
+        return {"installed": False}
+    return {
+        "installed": True,
+        **known.specification(),
+        "installed_at": time(known.installed_at),
+        "next_run_at": time(noun.next_run_at),
+        "files": list(noun.files),
+        "problem": noun.problem,
+        "advice": noun.advice,
+    }

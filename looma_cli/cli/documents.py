@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from looma_cli.cli.pieces import Each
 from looma_cli.model.operation import about, measured
 
 Document = dict[str, Any]
@@ -76,7 +77,7 @@ def _stack_port(noun: Any) -> Document:
         "container_port": noun.container_port,
         "host_port": noun.host_port,
         "address": noun.address,
-        "canonical": noun.canonical,
+        "canonical": bool(noun.canonical),
     }
 
 
@@ -162,7 +163,7 @@ def plan(noun: Any) -> Document:
 
 def fleet(noun: Any) -> Document:
     return {
-        "tenants": [tenant(each) for each in noun.tenants],
+        "tenants": Each(noun.tenants, tenant),
         "hosts": [host(each) for each in noun.hosts],
         "operations": [operation(each) for each in noun.operations],
         "backups": [
@@ -247,30 +248,15 @@ def rebuild(noun: Any) -> Document:
     }
 
 
-def exported(noun: Any) -> Document:
-    return {"tenant": noun.tenant, "backup": noun.backup, "file": noun.file, "size_bytes": noun.size_bytes}
-
-
-def schedule(noun: Any) -> Document:
-    known = noun.schedule
-    if known is None:
-        return {"installed": False}
-    return {
-        "installed": True,
-        **known.specification(),
-        "installed_at": time(known.installed_at),
-        "next_run_at": time(noun.next_run_at),
-        "files": list(noun.files),
-        "problem": noun.problem,
-        "advice": noun.advice,
-    }
-
-
-def backup(noun: Any) -> Document:
+def _of_backups(name: str) -> Callable[[Any], Any]:
     """See ``backup_documents``, imported when a backup is said."""
-    from looma_cli.cli import backup_documents
 
-    return backup_documents.backup(noun)
+    def shape(noun: Any) -> Any:
+        from looma_cli.cli import backup_documents
+
+        return getattr(backup_documents, name)(noun)
+
+    return shape
 
 
 _SHAPES: dict[str, Callable[[Any], Any]] = {
@@ -278,7 +264,7 @@ _SHAPES: dict[str, Callable[[Any], Any]] = {
     "EditionComparison": _of_the_catalogue("comparison_document"),
     "Recommendation": _of_the_catalogue("recommendation_document"),
     "Tenant": tenant,
-    "Backup": backup,
+    "Backup": _of_backups("backup"),
     "Allocation": port,
     "PortConflict": conflict,
     "Subnet": network,
@@ -297,6 +283,7 @@ _SHAPES: dict[str, Callable[[Any], Any]] = {
     "AuditReport": audit,
     "Finding": finding,
     "RebuildReport": rebuild,
-    "ScheduleReport": schedule,
-    "Exported": exported,
+    "ScheduleReport": _of_backups("schedule"),
+    "Exported": _of_backups("exported"),
+    "Each": list,
 }

@@ -44,11 +44,20 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[str]], screen: Scre
     """Lines of a table that fits the screen, its head first. A column in which nothing stands is left out."""
     rows = [[_flat(cell) for cell in row] for row in rows]
     kept, widths = _fit(columns, rows, screen.width)
-    head = _line([columns[i].title.upper() for i in kept], [columns[i] for i in kept], widths, screen, "dim")
-    lines = [head]
+    shown = [columns[i] for i in kept]
+    lines = [_line([column.title.upper() for column in shown], shown, widths, screen, "dim")]
     for row in rows:
-        lines += _row([row[i] for i in kept], [columns[i] for i in kept], widths, screen)
+        cells = [row[i] for i in kept]
+        if any(column.wrap and _width(cell) > width for cell, column, width in zip(cells, shown, widths, strict=True)):
+            lines += _row(cells, shown, widths, screen)
+        else:
+            lines.append(_line(cells, shown, widths, screen))
     return lines
+
+
+def _width(text: str) -> int:
+    """In cells. Most text is ASCII, which Python knows of a string without looking: a fleet's table has 100,000 cells."""
+    return len(text) if text.isascii() else cell_len(text)
 
 
 def facts(pairs: Iterable[tuple[str, str]], screen: Screen, indent: str = "") -> list[str]:
@@ -91,7 +100,7 @@ def fold(text: str, width: int) -> list[str]:
 
 def cut(text: str, width: int) -> str:
     """The text in at most ``width`` cells, with an ellipsis where something is missing."""
-    return text if cell_len(text) <= width else set_cell_size(text, max(width - 1, 0)).rstrip() + "…"
+    return text if _width(text) <= width else set_cell_size(text, max(width - 1, 0)).rstrip() + "…"
 
 
 def _flat(cell: str) -> str:
@@ -103,7 +112,7 @@ def _flat(cell: str) -> str:
 
 def _fit(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None) -> tuple[list[int], list[int]]:
     """Which columns are shown, and how wide each is: first text flows into narrower columns, then columns go, and names are cut last."""
-    natural = [max([cell_len(c.title), *(cell_len(row[i]) for row in rows)]) for i, c in enumerate(columns)]
+    natural = [max([cell_len(c.title), *(_width(row[i]) for row in rows)]) for i, c in enumerate(columns)]
     kept = [i for i in range(len(columns)) if any(row[i] for row in rows)] or list(range(len(columns)))
     while True:
         widths = [natural[i] for i in kept]
@@ -152,8 +161,9 @@ def _row(row: Sequence[str], columns: Sequence[Column], widths: Sequence[int], s
 def _line(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int], screen: Screen, style: str = "") -> str:
     texts = []
     for cell, column, width in zip(cells, columns, widths, strict=True):
-        text = cut(cell, width)
-        blanks = " " * (width - cell_len(text))
+        wide = _width(cell)
+        text = cell if wide <= width else cut(cell, width)
+        blanks = " " * (width - (wide if text is cell else _width(text)))
         shown = screen.paint(text, style) if style else _paint(text, cell, screen)
         texts.append(blanks + shown if column.right else shown + blanks)
     return GAP.join(texts).rstrip()

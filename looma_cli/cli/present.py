@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from looma_cli.cli import documents
+from looma_cli.cli import documents, pieces
 from looma_cli.cli.terminal import Screen
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Listing:
 
     @property
     def document(self) -> Any:
-        return {**self.more, self.plural: documents.document(list(self.items))}
+        return {**self.more, self.plural: pieces.Each(self.items, documents.document)}
 
     def lines(self, screen: Screen) -> list[str]:
         return _view(LISTS[self.plural])(self.items, screen, **self.extra) if self.items else []
@@ -122,17 +122,13 @@ def say(result: Any, session: Session) -> None:
 
 def say_document(document: Any, output: str, screen: Screen) -> None:
     """JSON indented for a terminal, on one line for a program; YAML the same for both."""
-    text = _yaml(document) if output == "yaml" else _json(document, screen) + "\n"
-    if screen.can_encode(text):
-        screen.stream.write(text)
-    else:
-        screen.stream.write(_yaml(document, ascii_only=True) if output == "yaml" else _json(document, screen, ascii_only=True) + "\n")
-
-
-def _json(document: Any, screen: Screen, *, ascii_only: bool = False) -> str:
-    import json
-
-    return json.dumps(document, ensure_ascii=ascii_only, indent=2 if screen.is_terminal else None)
+    if output == "yaml":
+        text = _yaml(pieces.whole(document))
+        screen.stream.write(text if screen.can_encode(text) else _yaml(pieces.whole(document), ascii_only=True))
+        return
+    for piece in pieces.indented(document) if screen.is_terminal else pieces.in_a_line(document):
+        screen.stream.write(piece if screen.can_encode(piece) else pieces.escaped(piece))
+    screen.stream.write("\n")
 
 
 def _yaml(document: Any, *, ascii_only: bool = False) -> str:

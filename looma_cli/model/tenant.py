@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 TENANT_STATUSES = ("created", "provisioning", "running", "stopped", "suspended", "switching", "failed", "deleting")
 SERVING = ("running", "suspended")  # their datastores run
+PortDetail = Literal["whole", "listed", "none"]  # of tenants that are read: Allocations, StackPorts, or neither ports nor subnets
 ALLOCATION_STATES = ("reserved", "bound", "draining", "quarantined")
 LOOPBACK = "127.0.0.1"
 
@@ -44,6 +45,18 @@ class Allocation:
     container_port: int
     canonical: bool
     state: str = "reserved"
+
+
+class StackPort(NamedTuple):
+    """What lists print of an allocation. A fleet has hundreds of thousands, and each of these is the row that the database gave."""
+
+    tenant: str
+    component: str
+    layer: str
+    container_port: int
+    host_port: int
+    address: str
+    canonical: bool | int  # SQLite has 0 and 1
 
 
 @dataclass(frozen=True, slots=True)

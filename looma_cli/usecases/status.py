@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from looma_cli.model.health import ComponentHealth
 from looma_cli.model.host import Host
 from looma_cli.model.operation import Operation
-from looma_cli.model.tenant import Tenant
+from looma_cli.model.tenant import PortDetail, Tenant
 from looma_cli.usecases.backup_health import backup_concerns
 from looma_cli.usecases.context import Context, known_hosts
 from looma_cli.usecases.health import HealthUseCases
@@ -41,17 +41,17 @@ class StatusUseCases:
         self._health = health
         self._operations = operations
 
-    def fleet(self, live: bool = False) -> FleetStatus:
-        return self._status(None, live)
+    def fleet(self, live: bool = False, *, ports: PortDetail = "whole") -> FleetStatus:
+        return self._status(None, live, ports)
 
     def tenant(self, name: str, live: bool = False) -> FleetStatus:
         """The same for one tenant. Raises NotFound."""
-        return self._status(name, live)
+        return self._status(name, live, "whole")
 
-    def _status(self, name: str | None, live: bool) -> FleetStatus:
+    def _status(self, name: str | None, live: bool, ports: PortDetail) -> FleetStatus:
         problems = self._look(name) if live else {}
         with self._world.store.read() as state:
-            tenants = [state.tenant(name)] if name else state.tenants()
+            tenants = [state.tenant(name)] if name else state.tenants(ports=ports)
             hosts = [h for h in known_hosts(self._context, state) if name is None or h.name == tenants[0].host]
             concerns = backup_concerns(self._context, state, tenants)
         judged = tuple(replace(each, health="unhealthy") if each.name in concerns else each for each in tenants)

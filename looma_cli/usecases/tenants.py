@@ -10,7 +10,7 @@ from looma_cli.model.edition import Edition
 from looma_cli.model.operation import Plan, attempted
 from looma_cli.model.protocols import State
 from looma_cli.model.requests import CreateRequest, UpdateRequest
-from looma_cli.model.tenant import Certificate, Tenant
+from looma_cli.model.tenant import Certificate, PortDetail, Tenant
 from looma_cli.plan.create import Held, plan_create, resolve_release
 from looma_cli.plan.lifecycle import plan_restart, plan_resume, plan_route, plan_start, plan_stop, plan_suspend
 from looma_cli.plan.observation import HostObservation, Limits
@@ -38,12 +38,12 @@ class TenantUseCases:
         self._world = context.world
 
     # looking
-    def list(self, host: str | None = None) -> list[Tenant]:
+    def list(self, host: str | None = None, *, ports: PortDetail = "whole") -> list[Tenant]:
         """Raises NotFound for an unknown host."""
         if host is not None:
             host_record(self._context, host)
         with self._world.store.read() as state:
-            return [tenant for tenant in state.tenants() if host in (None, tenant.host)]
+            return [tenant for tenant in state.tenants(ports=ports) if host in (None, tenant.host)]
 
     def show(self, name: str) -> Tenant:
         with self._world.store.read() as state:

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from looma_cli.cli.documents import document, time
+from looma_cli.cli.pieces import Each
 from looma_cli.cli.present import document_of, say_document
 from looma_cli.cli.terminal import Screen
 from looma_cli.model.health import ComponentHealth
@@ -21,7 +22,8 @@ from tests.factories import make_tenant
 def written(value: Any, output: str, *, terminal: bool = False, encoding: str = "utf-8") -> str:
     stream = Stream(terminal=terminal, encoding=encoding)
     say_document(value, output, Screen(stream, terminal, None, False))
-    return stream.text
+    stream.flush()
+    return stream.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
 
 
 def test_a_tenant_has_exactly_the_contracts_keys_and_more_at_most() -> None:
@@ -86,6 +88,20 @@ def test_every_text_comes_back_from_every_encoding(output: str, encoding: str) -
     stream.flush()
     text = stream.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
     assert (json.loads(text) if output == "json" else yaml.safe_load(text)) == value
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "gb2312"])
+@pytest.mark.parametrize("count", [0, 1, 3])
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_list_that_is_made_while_it_is_written_reads_as_one_made_before(terminal: bool, count: int, encoding: str) -> None:
+    nouns = [f"基础版 \U0001f600 \" {number}" for number in range(count)]
+    lazy = {"before": 1, "items": Each(nouns, lambda noun: {"text": noun}), "after": [None]}
+    whole = {"before": 1, "items": [{"text": noun} for noun in nouns], "after": [None]}
+    for output in ("json", "yaml"):
+        text = written(lazy, output, terminal=terminal, encoding=encoding)
+        assert (json.loads(text) if output == "json" else yaml.safe_load(text)) == whole
+    if encoding == "utf-8":
+        assert written(lazy, "json", terminal=terminal) == written(whole, "json", terminal=terminal)
 
 
 def test_chinese_is_not_escaped_where_it_can_be_written() -> None:

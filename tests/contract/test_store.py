@@ -177,6 +177,21 @@ def test_listing_tenants_takes_three_queries_however_many_there_are(store: Datab
     assert len(seen) == 3
 
 
+def test_lists_get_of_a_tenants_ports_what_they_print(store: DatabaseStore) -> None:
+    subnet = Subnet("local", "10.192.0.0/26", "acme", "app", 1, "looma-acme-app-g1")
+    with store.write() as state:
+        state.add_tenant(bare())
+        state.add_allocations([port(20000), port(20001, canonical=True), port(30000, layer="edge", component="edge")])
+        state.add_subnets([subnet])
+    with store.read() as state:
+        (whole,), (listed,), (bare_one,) = state.tenants(), state.tenants(ports="listed"), state.tenants(ports="none")
+    printed = ("tenant", "component", "layer", "container_port", "host_port", "address", "canonical")
+    shown = [[[getattr(one, name) for name in printed] for one in tenant.ports] for tenant in (listed, whole)]
+    assert shown[0] == shown[1]
+    assert (len(whole.ports), listed.subnets, (bare_one.ports, bare_one.subnets)) == (2, (subnet,), ((), ()))
+    assert replace(whole, ports=(), subnets=()) == replace(listed, ports=(), subnets=()) == bare_one
+
+
 def test_an_unknown_tenant_is_not_found(store: DatabaseStore) -> None:
     with store.write() as state:
         assert not state.has_tenant("nobody")

@@ -7,7 +7,7 @@ On the driver's connection of a SQLAlchemy connection, so inside the same transa
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +77,11 @@ class Driver:
     def rows(self, statement: ClauseElement, parameters: Values) -> list[Sequence[Any]]:
         one = prepared(statement)
         return one.rows(self._run(self._connection.execute, one, one.values(parameters)).fetchall())
+
+    def each(self, statement: ClauseElement, parameters: Values) -> Iterable[Sequence[Any]]:
+        """Row by row, as SQLite has them: flags are 0 and 1."""
+        one = prepared(statement)
+        return self._run(self._connection.execute, one, one.values(parameters))
 
     def change(self, statement: ClauseElement, parameters: Values) -> int:
         """How many rows were changed."""

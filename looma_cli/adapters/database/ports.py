@@ -61,7 +61,7 @@ class PortSection(TenantSection):
     def allocations(self, *, host: str | None = None, tenant: str | None = None) -> list[Allocation]:
         """In order of insertion, then what is in quarantine (which belongs to no tenant)."""
         with uncollected():
-            found = [Allocation(*row) for row in self._find(rows.ALLOCATION_COLUMNS, (ALLOCATIONS.c.id,), host=host, tenant=tenant)]
+            found = list(self._ports(host=host, tenant=tenant))
         return found if tenant is not None else found + self._quarantined(host)
 
     def _quarantined(self, host: str | None) -> list[Allocation]:

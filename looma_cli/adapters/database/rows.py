@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from functools import cache
@@ -13,7 +13,7 @@ from looma_cli.adapters.database.columns import ALLOCATIONS, HEALTH, HOSTS, LEAS
 from looma_cli.model.health import ComponentHealth
 from looma_cli.model.host import Capacity, Host
 from looma_cli.model.operation import Holder, Lease, Operation, Plan, PlannedStep, StepRecord
-from looma_cli.model.tenant import Allocation, Certificate, Subnet, Tenant
+from looma_cli.model.tenant import Allocation, Certificate, StackPort, Subnet, Tenant
 
 TENANT_FIELDS = (
     *("name", "display_name", "edition", "release", "profile", "host", "status", "hostname", "public_port", "address"),
@@ -35,6 +35,7 @@ HOST_FIELDS = tuple(column.name for column in HOSTS.c if column.name != "engine_
 HOST_COLUMNS = tuple(HOSTS.c[name] for name in HOST_FIELDS)
 TENANT_COLUMNS = tuple(TENANTS.c[name] for name in (*TENANT_FIELDS, "certificate", "sealed_key"))
 ALLOCATION_COLUMNS = tuple(ALLOCATIONS.c[name] for name in ALLOCATION_FIELDS)
+STACK_PORT_COLUMNS = tuple(ALLOCATIONS.c[name] for name in StackPort._fields)
 SUBNET_COLUMNS = tuple(SUBNETS.c[name] for name in SUBNET_FIELDS)
 OPERATION_COLUMNS = tuple(OPERATIONS.c[name] for name in (*OPERATION_FIELDS, "plan"))
 STEP_COLUMNS = tuple(STEPS.c[name] for name in ("operation", *STEP_FIELDS))
@@ -69,6 +70,17 @@ def tenant(row: Sequence[Any], ports: Iterable[Allocation], subnets: Iterable[Su
 
 def allocation_row(allocation: Allocation) -> dict[str, Any]:
     return _pick(allocation, ALLOCATION_FIELDS)
+
+
+def allocations(found: Iterable[Sequence[Any]]) -> Iterator[Allocation]:
+    """Of rows as they are stored. The same few words stand in hundreds of thousands of rows, and are kept once each."""
+    words: dict[str | None, str | None] = {}
+    once: Any = words.setdefault
+    for host, address, port, protocol, tenant, layer, generation, component, inside, canonical, state in found:
+        yield Allocation(
+            once(host, host), once(address, address), port, once(protocol, protocol), once(tenant, tenant), once(layer, layer),
+            generation, once(component, component), inside, bool(canonical), once(state, state),
+        )  # fmt: skip
 
 
 def quarantined(host: str, address: str, port: int, protocol: str) -> Allocation:

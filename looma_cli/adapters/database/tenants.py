@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,14 +16,14 @@ from looma_cli.adapters.database.faults import violated
 from looma_cli.adapters.database.section import Section, no_tenant, uncollected
 from looma_cli.errors import AlreadyExists
 from looma_cli.model.health import ComponentHealth
-from looma_cli.model.tenant import Allocation, Subnet, Tenant
+from looma_cli.model.tenant import Allocation, PortDetail, StackPort, Subnet, Tenant
 
 
 class TenantSection(Section):
-    def tenants(self, *, platform: bool = False) -> list[Tenant]:
-        """Customers by name, or with ``platform`` the provider's own stacks instead. Three queries, however many there are."""
+    def tenants(self, *, platform: bool = False, ports: PortDetail = "whole") -> list[Tenant]:
+        """Customers by name, or with ``platform`` the provider's own stacks instead. Three queries, or one, however many there are."""
         with uncollected():
-            return self._assembled(None, platform=platform)
+            return self._assembled(None, ports, platform=platform)
 
     def tenant(self, name: str) -> Tenant:
         found = self._assembled(name)
@@ -31,17 +31,27 @@ class TenantSection(Section):
             raise no_tenant(name)
         return found[0]
 
-    def _assembled(self, name: str | None, **equal: bool) -> list[Tenant]:
+    def _assembled(self, name: str | None, detail: PortDetail = "whole", **equal: bool) -> list[Tenant]:
         """With a stack's own ports: what the edge holds for a tenant is not among them."""
-        ports: defaultdict[str, list[Allocation]] = defaultdict(list)
+        ports: defaultdict[str | None, list[Any]] = defaultdict(list)
         subnets: defaultdict[str, list[Subnet]] = defaultdict(list)
-        for row in self._find(rows.ALLOCATION_COLUMNS, (ALLOCATIONS.c.id,), tenant=name):
-            if row[5] != "edge":
-                ports[row[4]].append(Allocation(*row))
-        for row in self._find(rows.SUBNET_COLUMNS, (SUBNETS.c.id,), tenant=name):
+        if detail == "whole":
+            for port in self._ports(tenant=name):
+                if port.layer != "edge":
+                    ports[port.tenant].append(port)
+        elif detail == "listed":
+            for row in self._each(rows.STACK_PORT_COLUMNS, (ALLOCATIONS.c.id,)):
+                if row[2] != "edge":
+                    ports[row[0]].append(tuple.__new__(StackPort, row))
+        for row in self._each(rows.SUBNET_COLUMNS, (SUBNETS.c.id,), tenant=name) if detail != "none" else ():
             subnets[row[2]].append(Subnet(*row))
         found = self._find(rows.TENANT_COLUMNS, (TENANTS.c.name,), name=name, **equal)
         return [rows.tenant(row, ports.get(row[0], ()), subnets.get(row[0], ())) for row in found]
+
+    def _ports(self, *, host: str | None = None, tenant: str | None = None) -> Iterator[Allocation]:
+        """In order of insertion."""
+        found = self._each(rows.ALLOCATION_COLUMNS, (ALLOCATIONS.c.id,), host=host, tenant=tenant)
+        return rows.allocations(found)
 
     def has_tenant(self, name: str) -> bool:
         return bool(self._find((TENANTS.c.name,), name=name))

@@ -31,7 +31,8 @@ def status(
     """Show tenants, hosts and pending operations at a glance, from the state with the time of each check."""
 
     def look() -> Any:
-        return session.looma.status.tenant(name, live) if name else session.looma.status.fleet(live)
+        use_cases = session.looma.status
+        return use_cases.tenant(name, live) if name else use_cases.fleet(live, ports="none" if session.output == "table" else "listed")
 
     seconds = duration(interval)
     if seconds < 0.2:

@@ -12,7 +12,7 @@ from looma_cli.model.health import ComponentHealth
 from looma_cli.model.host import HeldCounts, Host, Reservation, Reserved, Unreserved
 from looma_cli.model.operation import Lease, Operation
 from looma_cli.model.schedule import Schedule
-from looma_cli.model.tenant import Allocation, KeptLayer, LayerReference, Subnet, Tenant
+from looma_cli.model.tenant import Allocation, KeptLayer, LayerReference, PortDetail, Subnet, Tenant
 
 
 class State(Protocol):
@@ -34,7 +34,10 @@ class State(Protocol):
         ...
 
     # tenants (always with their ports and subnets)
-    def tenants(self, *, platform: bool = False) -> list[Tenant]: ...
+    def tenants(self, *, platform: bool = False, ports: PortDetail = "whole") -> list[Tenant]:
+        """By name. With ``listed`` their ports are ``StackPort``, with ``none`` they have neither ports nor subnets: plain rows, fast."""
+        ...
+
     def tenant(self, name: str) -> Tenant: ...
     def has_tenant(self, name: str) -> bool: ...
     def add_tenant(self, tenant: Tenant) -> None: ...

@@ -18,7 +18,7 @@ looma tenant list -o json | jq -r '.tenants[].url'""",
 )
 def list_(session: Session, host: options.Host = None) -> Listing:
     """List tenants, from the state."""
-    tenants = session.looma.tenants.list(host)
+    tenants = session.looma.tenants.list(host, ports="none" if session.output == "table" else "listed")
     extra = {"titles": _titles(session)} if tenants else {}
     return Listing("tenants", tenants, "There are no tenants yet.", "looma tenant create NAME --edition basic", extra=extra)
 
