@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType, SimpleNamespace
+from typing import Annotated, Any, NamedTuple
 
 from looma_cli.errors import InvalidValue
 
@@ -67,68 +68,67 @@ def subnet_pool(text: str) -> IPv4Network:
     return pool
 
 
+class Setting(NamedTuple):
+    """``kind`` is what pydantic makes of a text; ``limits`` are its own (``ge``, ``le``, ``gt``); ``check`` raises ValueError."""
+
+    kind: Any
+    default: Any
+    description: str
+    limits: Mapping[str, float] = MappingProxyType({})
+    check: Callable[[Any], Any] | None = None
+
+
+def _one_of(*allowed: str) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        if value not in allowed:
+            raise ValueError(f"is not one of {', '.join(allowed)}")
+        return value
+
+    return check
+
+
+def _machine(value: str | None) -> str | None:
+    if value is not None and not _MACHINE.fullmatch(value):
+        raise ValueError("is not 1 to 63 letters, digits, dots, hyphens and underscores")
+    return value
+
+
+_PORT = {"ge": 1, "le": 65535}
+SETTINGS = {
+    "database_url": Setting(str | None, None, "state in PostgreSQL instead of looma.db"),
+    "output": Setting(str, "table", "table, json or yaml", check=_one_of(*OUTPUTS)),
+    "images": Setting(str, "registry", "registry (pull) or local (built here)", check=_one_of("registry", "local")),
+    "registry": Setting(str, "registry.looma.example", "where the provider's own images are pulled from"),
+    "port_range": Setting(str, "20000-29999", "blocks of tenants' stacks"),
+    "public_port_range": Setting(str, "30000-31999", "tenants' public ports at the edge"),
+    "subnet_pool": Setting(str, "10.192.0.0/10", "a /26 for each layer"),
+    "edge_http_port": Setting(int, 80, "routes by hostname", _PORT),
+    "edge_https_port": Setting(int, 443, "routes by hostname, TLS 1.3", _PORT),
+    "address": Setting(str, "127.0.0.1", "public address of the local host, as shown in URLs"),
+    "placement": Setting(str, "spread", "where tenants go that are given no host: spread or pack", check=_one_of("spread", "pack")),
+    "docker_host": Setting(str | None, None, "the local engine's socket; DOCKER_HOST is honoured too"),
+    "secret_key_file": Setting(Path | None, None, "instead of LOOMA_HOME/secret.key"),
+    "backup_repository": Setting(str | None, None, "where backups go: a folder, sftp:… or s3:…; else LOOMA_HOME/backups"),
+    "backup_copy": Setting(str | None, None, "a second such place, off the machine, for `backup run` to copy to"),
+    "backup_copy_prune": Setting(bool, True, "whether the policy holds there too; no for a place that only takes more"),
+    "backup_passphrase_file": Setting(Path | None, None, "opens the backups; else LOOMA_HOME/backup.passphrase"),
+    "log_format": Setting(str, "text", "text or json", check=_one_of("text", "json")),
+    "lease_seconds": Setting(float, 30.0, "a silent holder on another machine is dead after so long", {"ge": 1, "le": 3600}),
+    "machine": Setting(str | None, None, "this machine's name in leases; else its host name", check=_machine),
+    "health_timeout": Setting(float, 180.0, "seconds until a starting layer counts as failed", {"gt": 0}),
+}
+
+
 @cache
 def _model() -> Any:
-    """The pydantic model, built on first use: importing pydantic costs 100 ms that ``--help`` must not pay."""
-    from pydantic import BaseModel, Field, field_validator
+    """The pydantic model, built when something was set: importing pydantic costs 100 ms that ``--help``, and defaults, must not pay."""
+    from pydantic import AfterValidator, Field, create_model
 
-    class Settings(BaseModel, frozen=True):
-        database_url: str | None = Field(None, description="state in PostgreSQL instead of looma.db")
-        output: str = Field("table", description="table, json or yaml")
-        images: str = Field("registry", description="registry (pull) or local (built here)")
-        registry: str = Field("registry.looma.example", description="where the provider's own images are pulled from")
-        port_range: str = Field("20000-29999", description="blocks of tenants' stacks")
-        public_port_range: str = Field("30000-31999", description="tenants' public ports at the edge")
-        subnet_pool: str = Field("10.192.0.0/10", description="a /26 for each layer")
-        edge_http_port: int = Field(80, ge=1, le=65535, description="routes by hostname")
-        edge_https_port: int = Field(443, ge=1, le=65535, description="routes by hostname, TLS 1.3")
-        address: str = Field("127.0.0.1", description="public address of the local host, as shown in URLs")
-        placement: str = Field("spread", description="where tenants go that are given no host: spread or pack")
-        docker_host: str | None = Field(None, description="the local engine's socket; DOCKER_HOST is honoured too")
-        secret_key_file: Path | None = Field(None, description="instead of LOOMA_HOME/secret.key")
-        backup_repository: str | None = Field(None, description="where backups go: a folder, sftp:… or s3:…; else LOOMA_HOME/backups")
-        backup_copy: str | None = Field(None, description="a second such place, off the machine, for `backup run` to copy to")
-        backup_copy_prune: bool = Field(True, description="whether the policy holds there too; no for a place that only takes more")
-        backup_passphrase_file: Path | None = Field(None, description="opens the backups; else LOOMA_HOME/backup.passphrase")
-        log_format: str = Field("text", description="text or json")
-        lease_seconds: float = Field(30.0, ge=1, le=3600, description="a silent holder on another machine is dead after so long")
-        machine: str | None = Field(None, description="this machine's name in leases; else its host name")
-        health_timeout: float = Field(180.0, gt=0, description="seconds until a starting layer counts as failed")
+    def field(one: Setting) -> Any:
+        kind = Annotated[one.kind, AfterValidator(one.check)] if one.check else one.kind
+        return kind, Field(one.default, description=one.description, **one.limits)
 
-        @field_validator("output")
-        @classmethod
-        def _output(cls, value: str) -> str:
-            return _one_of(value, OUTPUTS)
-
-        @field_validator("images")
-        @classmethod
-        def _images(cls, value: str) -> str:
-            return _one_of(value, ("registry", "local"))
-
-        @field_validator("placement")
-        @classmethod
-        def _placement(cls, value: str) -> str:
-            return _one_of(value, ("spread", "pack"))
-
-        @field_validator("machine")
-        @classmethod
-        def _machine(cls, value: str | None) -> str | None:
-            if value is not None and not _MACHINE.fullmatch(value):
-                raise ValueError("is not 1 to 63 letters, digits, dots, hyphens and underscores")
-            return value
-
-        @field_validator("log_format")
-        @classmethod
-        def _log_format(cls, value: str) -> str:
-            return _one_of(value, ("text", "json"))
-
-    return Settings
-
-
-def _one_of(value: str, allowed: tuple[str, ...]) -> str:
-    if value not in allowed:
-        raise ValueError(f"is not one of {', '.join(allowed)}")
-    return value
+    return create_model("Settings", **{name: field(one) for name, one in SETTINGS.items()})
 
 
 class Settings:
@@ -145,7 +145,7 @@ class Settings:
 
     def items(self) -> list[tuple[str, Any, str]]:
         """(name, value, source) of every setting, ``home`` first."""
-        rows = [(name, getattr(self._values, name), self.sources[name]) for name in type(self._values).model_fields]
+        rows = [(name, getattr(self._values, name), self.sources[name]) for name in SETTINGS]
         return [("home", str(self.home), self.sources["home"]), *rows]
 
 
@@ -154,24 +154,27 @@ def load(flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] 
     environment = os.environ if environment is None else environment
     where = home(environment)
     flags = {name: value for name, value in (flags or {}).items() if value is not None}
-    names = list(_model().model_fields)
+    names = list(SETTINGS)
     from_file = {k: v for k, v in _read_file(where / "config.toml").items() if k in names}
     from_environment = {n: environment[f"LOOMA_{n.upper()}"] for n in names if environment.get(f"LOOMA_{n.upper()}")}
     sources = dict.fromkeys(names, "default")
     sources |= dict.fromkeys(from_file, "config.toml") | dict.fromkeys(from_environment, "environment") | dict.fromkeys(flags, "flag")
     sources["home"] = "environment" if environment.get("LOOMA_HOME") else "default"
-    values = _validated(from_file | from_environment | flags, sources)
+    given = from_file | from_environment | flags
+    values = _validated(given, sources) if given else SimpleNamespace(**_defaults())
     port_range(values.port_range), port_range(values.public_port_range), subnet_pool(values.subnet_pool)
     return Settings(values, where, sources)
 
 
-def _validated(given: Mapping[str, Any], sources: Mapping[str, str]) -> Any:
+def _defaults() -> dict[str, Any]:
+    return {name: one.default for name, one in SETTINGS.items()}
+
+
+def _validated(given: dict[str, Any], sources: Mapping[str, str]) -> Any:
     from pydantic import ValidationError
 
-    model = _model()
-    base = {name: field.default for name, field in model.model_fields.items()}
     try:
-        return model.model_validate(base | dict(given))
+        return _model().model_validate(_defaults() | given)
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
