@@ -21,7 +21,8 @@ COUNT = 3
 
 class Rig:
     """``environment`` is what a process needs for its ssh to find the rig's key: OpenSSH takes the home directory from the list of
-    users, not from HOME, so a folder with an ssh of our own comes first on PATH. Nothing in it knows the hosts' keys."""
+    users, not from HOME, so a folder with an ssh of our own comes first on PATH. Nothing in it knows the hosts' keys; RIG_SSH_CONFIG
+    names other settings for it."""
 
     def __init__(self, folder: Path, hosts: Sequence[Host], gateway: str) -> None:
         self.folder = folder
@@ -80,5 +81,5 @@ def _write_client(folder: Path) -> None:
     (folder / "ssh_config").write_text(f"IdentityFile {folder}/id\nIdentitiesOnly yes\nUser root\nUserKnownHostsFile /dev/null\n")
     (folder / "bin").mkdir()
     program = folder / "bin" / "ssh"
-    program.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {folder}/ssh_config "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F "${{RIG_SSH_CONFIG:-{folder}/ssh_config}}" "$@"\n')
     program.chmod(0o755)
