@@ -113,6 +113,7 @@ def test_parameters_are_texts_and_flags_for_which_typer_converts_nothing(path: s
 CHANGING = {
     "tenant create", "tenant update", "tenant start", "tenant stop", "tenant restart", "tenant suspend", "tenant resume", "tenant delete",
     "operation resume", "operation rollback", "image build", "image bundle", "image load", "core up", "core down", "state rebuild",
+    "image send",
     "backup create", "backup verify", "backup drill", "backup restore", "backup prune", "backup copy", "backup schedule", "backup run",
     "tenant export", "tenant import", "fleet upgrade", "host add", "host cordon", "host uncordon", "host remove",
     "host drain", "host evacuate", "tenant move",
