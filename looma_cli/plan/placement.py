@@ -13,6 +13,7 @@ from looma_cli.plan.capacity import NAMES, Free, free
 from looma_cli.plan.observation import Limits
 
 SHOWN = 5  # hosts whose lack is told, of those that have too little
+SLACK = 0.05  # of a host
 CORDONED, UNTRIED, UNREACHABLE, UNREACHED = "cordoned", "not checked yet", "unreachable when it was last looked at", "it cannot be reached"
 SHORT, TRIED, CLOSED, GONE, UNLABELLED = range(5)  # how far a host is from having room
 GIB, MIB = 1 << 30, 1 << 20
@@ -71,6 +72,18 @@ def place(wanted: Wanted, candidates: Iterable[Candidate]) -> str:
     most = max(part for part, _ in fitting)
     mine = crc32(wanted.name.encode())
     return min((name for part, name in fitting if part == most), key=lambda name: (_mixed(mine, name), name))
+
+
+def stays(wanted: Wanted, candidates: Mapping[str, Candidate], host: str) -> bool:
+    """Whether a host that was chosen will still do now that others were placed there: it has room, and (``spread``) no other has much more.
+    To choose anew costs more than a host that is a little fuller than the next."""
+    need, mine = wanted.footprint, candidates[host]
+    if _lack(wanted, mine) is not None:
+        return False
+    if wanted.policy == PACK:
+        return True
+    best = max(_part_left(one, need) for one in candidates.values() if _lack(wanted, one) is None)
+    return _part_left(mine, need) >= best - SLACK
 
 
 def _mixed(number: int, name: str) -> int:

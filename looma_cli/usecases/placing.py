@@ -19,7 +19,7 @@ from looma_cli.model.placing import Footprint, Room, footprint
 from looma_cli.model.protocols import State
 from looma_cli.model.requests import CreateRequest
 from looma_cli.model.tenant import Tenant
-from looma_cli.plan.placement import UNREACHED, Candidate, Wanted, place
+from looma_cli.plan.placement import UNREACHED, Candidate, Wanted, place, stays
 from looma_cli.usecases.context import LOCAL, Context, known_hosts, measured
 
 ATTEMPTS = 100  # each lost one is a tenant that somebody else placed
@@ -97,16 +97,25 @@ class Placer:
         now = self._seen_again(state, before)
         if now.host.cordoned:
             raise Overtaken(f"host {host} was cordoned meanwhile", "run the command again", host=host)
-        if now.reserved != before.reserved and self._chosen_now(wanted) != host:
+        if now.reserved != before.reserved and not self._stays(wanted, host, state):
             raise Overtaken(f"others were placed on host {host} meanwhile", "run the command again", host=host)
         self._count(wanted, now)
         return Reservation(host, now.reserved.sequence + 1, wanted.name, wanted.footprint.memory_bytes, wanted.footprint.disk_bytes)
 
-    def _chosen_now(self, wanted: Wanted) -> str | None:
-        try:
-            return place(wanted, (self._candidates or {}).values())
-        except NoRoom:
-            return None
+    def _stays(self, wanted: Wanted, host: str, state: State) -> bool:
+        """Where the host would not be chosen any more, those that would be are read as well: the next choice is by what is so now."""
+        candidates = self._candidates or {}
+        known = {host}
+        while not stays(wanted, candidates, host):
+            try:
+                better = place(wanted, candidates.values())
+            except NoRoom:
+                return False
+            if better in known:
+                return better == host
+            known.add(better)
+            self._seen_again(state, candidates[better].room)
+        return True
 
     # what is known of the hosts
     def _look(self) -> dict[str, Candidate]:

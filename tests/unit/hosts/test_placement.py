@@ -15,7 +15,7 @@ from looma_cli.model.host import Capacity, HeldCounts, Host, Reserved
 from looma_cli.model.placing import PACK, SPREAD, Ceiling, Footprint, Room, footprint
 from looma_cli.plan.capacity import forecast
 from looma_cli.plan.observation import Limits
-from looma_cli.plan.placement import SHOWN, Candidate, Wanted
+from looma_cli.plan.placement import SHOWN, Candidate, Wanted, stays
 from looma_cli.plan.placement import place as chosen_of
 from tests.factories import make_edition
 
@@ -58,6 +58,15 @@ def test_equal_hosts_are_taken_in_an_order_that_differs_from_tenant_to_tenant() 
     chosen = {place(wanted(name=f"tenant-{number}"), rooms, LIMITS) for number in range(50)}
     assert chosen == set("abcd")
     assert place(wanted(), rooms, LIMITS) == place(wanted(), rooms[::-1], LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("policy", "used", "good_enough"),
+    [(SPREAD, 8, True), (SPREAD, 8.7, True), (SPREAD, 9, False), (SPREAD, 15, False), (PACK, 13, True), (PACK, 15, False)],
+)
+def test_a_chosen_host_stays_while_it_has_room_and_no_other_has_much_more(policy: str, used: float, good_enough: bool) -> None:
+    candidates = {name: Candidate.of(room(name, used=amount), LIMITS) for name, amount in (("a", used), ("b", 8))}
+    assert stays(wanted(policy=policy), candidates, "a") is good_enough
 
 
 def test_disk_that_is_scarcer_than_memory_decides() -> None:
