@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from looma_cli.errors import Cancelled, Conflict, Held, LoomaError, NotAllowed, OperationFailed, Paused, Unreachable, UsageError
-from looma_cli.model.operation import NOT_AS_BEFORE, Operation, StepRecord, put_back
+from looma_cli.model.operation import NOT_AS_BEFORE, Operation, StepRecord, freezes_writes, put_back
 from looma_cli.model.protocols import State
 from looma_cli.model.reporting import Reporter
 from looma_cli.model.world import World
@@ -181,11 +181,10 @@ class Runner:
         operation = self._read(operation.id)
         if unknown or pivot_passed(operation):
             self._save(replace(operation, status="paused", error=error.message))
-            ways = f"looma operation resume {operation.id}"
-            if not pivot_passed(operation):
-                ways += f", or: looma operation rollback {operation.id}"
             raise Paused(
-                f"{error.message} (operation {operation.id} is paused)", f"mend that, then: {ways}", operation=operation.id
+                f"{error.message} (operation {operation.id} is paused{_meanwhile(operation)})",
+                f"mend that, then: {_ways(operation)}",
+                operation=operation.id,
             ) from error
         operation = self._save(replace(operation, direction="back", error=error.message))
         operation = self._undo_all(operation)
@@ -197,10 +196,11 @@ class Runner:
             return
         self._save(replace(operation, status="paused", error="interrupted"))
         operation = self._read(operation.id)
-        ways = f"looma operation resume {operation.id}"
-        if not pivot_passed(operation):
-            ways += f", or: looma operation rollback {operation.id}"
-        raise Cancelled(f"interrupted; operation {operation.id} is paused", f"go on with: {ways}", operation=operation.id)
+        raise Cancelled(
+            f"interrupted; operation {operation.id} is paused{_meanwhile(operation)}",
+            f"go on with: {_ways(operation)}",
+            operation=operation.id,
+        )
 
     def _refuse_if_lost(self, operation: Operation) -> None:
         """Another process runs this operation now: touch neither the world nor the journal."""
@@ -260,6 +260,16 @@ def pivot_passed(operation: Operation) -> bool:
     if isinstance(_step_of(operation, operation.plan.pivot), StateStep):
         return status == "done"
     return status in ("started", "done", "failed")
+
+
+def _ways(operation: Operation) -> str:
+    """How a paused operation goes on."""
+    forward = f"looma operation resume {operation.id}"
+    return forward if pivot_passed(operation) else f"{forward}, or: looma operation rollback {operation.id}"
+
+
+def _meanwhile(operation: Operation) -> str:
+    return ", and writes are refused until it goes on" if freezes_writes(operation) else ""
 
 
 def _begin_on_world(state: State, operation: Operation, index: int, began: datetime) -> Operation:

@@ -96,6 +96,17 @@ def measured(operation: Operation) -> dict[str, int]:
     return {"write_freeze_ms": round((ended - began).total_seconds() * 1000)} if began and ended else {}
 
 
+def freezes_writes(operation: Operation) -> bool:
+    """Whether writes to its tenant are refused for as long as it stands still: it began to freeze them, and has not let them in again."""
+    modes = [
+        (planned.params["mode"], record.status)
+        for planned, record in zip(operation.plan.steps, operation.steps, strict=True)
+        if planned.name == "set-route-mode"
+    ]
+    frozen = any(mode == "frozen" and status in ("started", "done", "failed", "undoing") for mode, status in modes)
+    return frozen and not any(mode != "frozen" and status == "done" for mode, status in modes)
+
+
 @dataclass(frozen=True, slots=True)
 class Holder:
     """Who holds a lease: a process (pid with its start time, so that a reused pid is not mistaken) on a machine."""

@@ -23,7 +23,7 @@ class ForgetBackups(WorldStep):
     backups: list[str]
 
     def title(self) -> str:
-        return f"Forget {counted(self.backups, 'backup')}"
+        return f"Forget {counted(self.backups, 'backup')} in {self.location}"
 
     def do(self, world: World, progress: Progress) -> str:
         repository = world.repository(self.location)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from looma_cli import __version__
-from looma_cli.errors import NotFound
+from looma_cli.errors import LoomaError, NotFound, RepositoryDamaged
 from looma_cli.model import validation
 from looma_cli.model.backup import Backup, ExportHeader
 from looma_cli.model.operation import Plan
@@ -78,7 +78,8 @@ class PortingUseCases:
             header = self._archives.unpack(file, location)
             name = new_name or validation.tenant_name(header.tenant)
             request = RestoreRequest(None, backup=header.backup, new_name=name, location=location, passing=True)
-            done = self._restores.restore(request, dry_run=dry_run, wait_seconds=wait_seconds)
+            with _called(file, location):
+                done = self._restores.restore(request, dry_run=dry_run, wait_seconds=wait_seconds)
         if isinstance(done, Plan):
             return done
         with self._world.store.read() as state:
@@ -101,3 +102,16 @@ class PortingUseCases:
             steps = [step for operation in state.operations(open_only=True) for step in operation.plan.steps]
         if not any(str(step.params.get("location", "")).startswith(folder) for step in steps):
             self._archives.remove(folder)
+
+
+@contextmanager
+def _called(file: str, location: str) -> Iterator[None]:
+    """Errors name the file that was given, and not the folder that it was unpacked into, which is gone when somebody reads that."""
+    try:
+        yield
+    except LoomaError as error:
+        error.message = error.message.replace(f"the repository {location}", f"the file {file}").replace(location, file)
+        cause = error.details.get("cause", error.code)
+        if cause == RepositoryDamaged.code:
+            error.hint = "copy or export it once more"
+        raise

@@ -66,12 +66,17 @@ class RestoreUseCases:
 
     def chosen(self, request: RestoreRequest) -> tuple[Backup, Tenant | None]:
         """The set that would be brought back, and the tenant whose data it would replace, if there is one. Raises as ``restore``."""
-        backup = self._manifest(request).backup
+        backup = self._with_proof(self._manifest(request).backup)
         name = request.tenant or backup.tenant
         if request.new_name is not None or not self._exists(name):
             return backup, None
         with self._world.store.read() as state:
             return backup, state.tenant(name)
+
+    def _with_proof(self, backup: Backup) -> Backup:
+        """What the state knows of a set that it knows: a repository says nothing of proofs."""
+        with self._world.store.read() as state:
+            return next((one for one in state.backups(backup.tenant) if one.id == backup.id), backup)
 
     def _exists(self, name: str) -> bool:
         with self._world.store.read() as state:

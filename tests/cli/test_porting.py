@@ -152,6 +152,15 @@ def test_another_passphrase_does_not_open_it(filled: Cli, tmp_path: Path) -> Non
     assert left(filled) == []
 
 
+def test_an_error_names_the_file_and_not_where_it_was_unpacked(filled: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "acme.looma"
+    filled.json("tenant", "export", "acme", str(file))
+    kept, other = b"\x8c\x04fake", b"\x8c\x04fakt"  # the passphrase of the repository in it
+    file.write_bytes(file.read_bytes().replace(kept, other))
+    error = filled.json("tenant", "import", str(file), "--as", "copy", code=1)["error"]
+    assert (error["code"], error["message"]) == ("wrong_passphrase", f"the passphrase does not open the file {file}")
+
+
 def test_a_file_of_a_newer_release(filled: Cli, tmp_path: Path) -> None:
     file = tmp_path / "acme.looma"
     filled.json("tenant", "export", "acme", str(file))

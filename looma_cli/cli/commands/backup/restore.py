@@ -69,7 +69,8 @@ def restore(
     operation = session.looma.restores.restore(request, **session.change)
     if session.dry_run:
         return operation
-    return Page(operation, "operations.page", following=f"looma health {operation.tenant}, looma backup list {operation.tenant}")
+    backups = "list" if new_name is None else "create"
+    return Page(operation, "operations.page", following=f"looma health {operation.tenant}, looma backup {backups} {operation.tenant}")
 
 
 def _asked(session: Session, request: Any, keep: str) -> Any:
