@@ -25,6 +25,7 @@ REMEMBER_SECONDS = 1.0  # threads that waited for the same attempt share its fai
 CONTROL_SECONDS = 20.0
 MOST_FORWARDS = 1000  # of one call: its arguments have room for ten times as many
 SESSIONS = 6  # commands at a time; sshd lets 10 in by default (MaxSessions), and the connection itself is one
+WITHDRAW_SECONDS = 5.0  # at the end of a command, which somebody waits for
 ENDED_SECONDS = 0.3  # between the end of a socket and that of its process
 GROUP_HINT = "run there: sudo usermod -aG docker {user}, and try again"
 Pair = tuple[str, int]
@@ -225,7 +226,7 @@ class SshConnection:
 
     def _withdraw(self, master: Master) -> None:
         if self._forwards.published and master.alive():
-            self._session(master, f"rm -f -- {shlex.join(self._forwards.published)}", b"", 2.0)
+            self._session(master, f"rm -f -- {shlex.join(self._forwards.published)}", b"", WITHDRAW_SECONDS)
 
     def _control(self, master: Master, verb: str, forwards: Sequence[tuple[str, str]]) -> None:
         for first in range(0, len(forwards), MOST_FORWARDS):
