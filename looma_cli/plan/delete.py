@@ -20,19 +20,25 @@ SAVING = (StartLayer.name, AwaitStores.name, EnsureRepository.name, BackupStores
 
 
 def plan_delete(
-    tenant: Tenant, *, backup: NewBackup | None, stores: list[str], kept: Sequence[Left] = (), up: bool = False
+    tenant: Tenant,
+    *,
+    backup: NewBackup | None,
+    stores: list[str],
+    kept: Sequence[Left] = (),
+    up: bool = False,
+    first: Sequence[PlannedStep] = (),
 ) -> Plan:
     """Route away, a last backup, layers with their volumes away, then the record. The pivot is the first layer's removal: no way back from
     there. The backup comes after the last request, so that it has all that was acknowledged; it stays, whatever becomes of the rest.
 
-    A created tenant never touched an engine, and has no data.
+    A created tenant never touched an engine, and has no data. ``first``: as for ``plan_backup``.
     """
     name = tenant.name
     steps: list[PlannedStep] = [SetStatus(name, "deleting", tenant.status).planned("delete asked for")]
     pivot = 1
     deployed = tenant.status != "created"
     if deployed:
-        steps += _away(tenant, backup if stores else None, stores, up)
+        steps += _away(tenant, backup if stores else None, stores, up, first)
         pivot = len(steps)
         steps += _removals(tenant, kept)
     steps += [
@@ -42,7 +48,9 @@ def plan_delete(
     return Plan("tenant.delete", name, tuple(steps), pivot, tuple(_changes(tenant, backup, stores, kept)), _warnings(deployed, backup))
 
 
-def _away(tenant: Tenant, backup: NewBackup | None, stores: list[str], up: bool) -> list[PlannedStep]:
+def _away(
+    tenant: Tenant, backup: NewBackup | None, stores: list[str], up: bool, first: Sequence[PlannedStep]
+) -> list[PlannedStep]:
     name, host = tenant.name, tenant.host
     steps = [
         RemoveRoute(name, host, mode_of(tenant.status)).planned("no new requests"),
@@ -50,7 +58,7 @@ def _away(tenant: Tenant, backup: NewBackup | None, stores: list[str], up: bool)
     ]
     if backup is None:
         return steps
-    return [*steps, *woken(tenant, stores, up=up), *save_steps(tenant, backup, keep=True)]
+    return [*steps, *first, *woken(tenant, stores, up=up), *save_steps(tenant, backup, keep=True)]
 
 
 def _removals(tenant: Tenant, kept: Sequence[Left]) -> list[PlannedStep]:

@@ -199,18 +199,25 @@ class TenantUseCases:
         """Remove the tenant with its data, after a last backup of it. Raises BackupFailed, the tenant serving again."""
         from looma_cli.plan.backups import NewBackup, stores_of  # much that no other verb needs
         from looma_cli.plan.delete import plan_delete
-        from looma_cli.usecases.backups import data_up, left_layers, new_backup_id
+        from looma_cli.usecases.backups import data_up, left_layers, moved_away, new_backup_id
 
         tenant = self.show(name)
         last = NewBackup(new_backup_id(), self._context.backup_location(name)) if backup else None
 
-        def decide(state: State) -> Plan:
-            now = state.tenant(name)
-            stores = stores_of(now, self._world.catalog.edition(now.edition)) if backup else []
-            return plan_delete(now, backup=last, stores=stores, kept=left_layers(state, name), up=backup and data_up(self._world, now))
+        def attempt(refused: Refused) -> Plan | None:
+            seen = observe_host(self._context, tenant.host, engine=True) if refused else None
+
+            def decide(state: State) -> Plan:
+                now = state.tenant(name)
+                stores = stores_of(now, self._world.catalog.edition(now.edition)) if backup else []
+                up = backup and data_up(self._world, now)
+                first = moved_away(self._context, state, now, seen, refused) if seen and not up else []
+                return plan_delete(now, backup=last, stores=stores, kept=left_layers(state, name), up=up, first=first)
+
+            return self._change(tenant, "tenant.delete", decide, dry_run, wait_seconds)
 
         try:
-            plan = self._change(tenant, "tenant.delete", decide, dry_run, wait_seconds)
+            plan = replanning(self._context, tenant.host, attempt, keep=tenant.public_port)
         except LoomaError as error:
             if backup:
                 self._hint_at_no_backup(name, error)

@@ -91,3 +91,13 @@ def test_one_that_wants_the_documented_ports_only_says_which_are_taken(tmp_path:
         create(machine)
     machine.daemon.foreign_ports.clear()
     assert_at_rest(machine)
+
+
+def test_a_last_backup_whose_ports_were_taken_is_planned_around_too(machine: Machine) -> None:
+    take_port(machine, "redis")
+    machine.looma().tenants.delete("acme", backup=True)
+    (last,) = machine.looma().backups.list("acme")
+    assert [store.name for store in last.datastores] == ["mysql", "redis", "postgresql"]
+    assert machine.looma().tenants.list() == []
+    assert machine.left_on_engine() == []
+    assert machine.looma().operations.list() == []
