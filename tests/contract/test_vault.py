@@ -249,7 +249,7 @@ def test_a_second_home_does_not_seal_under_a_key_of_its_own(tmp_path: Path) -> N
     first = FernetVault(tmp_path / "one" / "secret.key", SystemClock(), witness=lambda: None)
     sealed = first.seal("theirs")
     second = FernetVault(tmp_path / "two" / "secret.key", SystemClock(), witness=lambda: sealed)
-    with pytest.raises(SecretUnreadable, match="the key .* is not there"):
+    with pytest.raises(SecretUnreadable, match=r"the key .* is not there"):
         second.seal("mine")
     assert not (tmp_path / "two").exists()
 
