@@ -51,8 +51,16 @@ class FollowStore(PairStep):
     def undo(self, world: World, progress: Progress) -> str:
         """One that ended meanwhile is started: it is to serve again, and must be asked to let go."""
         leader = containers_of(world, self.old_layer, self.host).get(self.store)
-        detail = "" if leader and leader.state == "running" else start_again(world, self.old_layer, self.host, progress)
+        detail = "" if leader and leader.state == "running" else self._start_old(world, progress)
         return self.let_go(world, self.store, leaving=True) or detail
+
+    def _start_old(self, world: World, progress: Progress) -> str:
+        """Services and edge too: an engine that was killed stops all that it had, and does not start it again by itself."""
+        with world.store.read() as state:
+            services = state.tenant(self.tenant).layer("app")
+        details = [start_again(world, layer, self.host, progress) for layer in (self.old_layer, services)]
+        world.edge(self.host).start()
+        return "; ".join(detail for detail in details if detail)
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,19 @@ def test_a_leader_that_ended_is_started_and_let_go_on_the_way_back(tmp_path: Pat
     assert_nothing_lost(machine, 1)
 
 
+def test_all_that_a_killed_engine_has_stopped_serves_again_after_the_way_back(tmp_path: Path) -> None:
+    machine = tenant(tmp_path / "home")
+    old = picture(machine)
+    id = killed_when(machine, follows(machine), lambda looma: looma.switches.switch(request()))
+    for container in machine.daemon.containers.values():
+        container.state = "exited"
+    assert machine.process().operations.rollback(id).status == "rolled_back"
+    assert picture(machine) == old
+    assert machine.process().health.check(["acme"]).healthy
+    assert_parted(machine)
+    assert_nothing_lost(machine, 1)
+
+
 def test_writers_that_a_killed_comparison_holds_are_free_before_anything_is_taken_down(tmp_path: Path) -> None:
     machine = tenant(tmp_path / "home")
     id = killed_when(machine, follows(machine), lambda looma: looma.switches.switch(request()))
