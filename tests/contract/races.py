@@ -6,17 +6,25 @@ import multiprocessing
 import os
 import traceback
 from collections.abc import Callable
+from ipaddress import IPv4Network
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
+from types import SimpleNamespace
 from typing import Any
 
 from looma_cli.adapters.clock import SystemClock
 from looma_cli.adapters.database.store import DatabaseStore, database_at
-from looma_cli.errors import Conflict
+from looma_cli.errors import Conflict, NoRoom
 from looma_cli.model.operation import Operation, Plan, PlannedStep, StepRecord
 from looma_cli.model.protocols import State
+from looma_cli.model.reporting import SilentReporter
+from looma_cli.model.requests import CreateRequest
 from looma_cli.model.tenant import LOOPBACK, Allocation, Subnet
-from tests.factories import NOW, make_tenant
+from looma_cli.plan.observation import Limits
+from looma_cli.usecases.context import Context
+from looma_cli.usecases.placing import Placer, Reserve
+from tests.factories import NOW, make_edition, make_tenant
+from tests.fakes.host import FakeHost
 
 Racer = Callable[[DatabaseStore, int], Any]
 
@@ -103,3 +111,32 @@ def count(store: DatabaseStore, number: int) -> None:
         with store.write() as state:
             tenant = state.tenant("acme")
             state.save_tenant(make_tenant(public_port=tenant.public_port + 1))
+
+
+TENANTS_EACH = 3
+EDITION = make_edition()
+
+
+def place_tenants(store: DatabaseStore, number: int) -> list[str]:
+    """The hosts of tenants that are given none, each decided and saved in one transaction; empty text where there was no room."""
+    world: Any = SimpleNamespace(store=store, access=lambda host: FakeHost())
+    limits = Limits((20000, 29999), (30000, 31999), IPv4Network("10.192.0.0/10"), 80, 443)
+    placer = Placer(Context(world, SilentReporter(), limits, "local", "", "127.0.0.1"))
+    return [_placed(store, placer, f"tenant-{number}-{index}") for index in range(TENANTS_EACH)]
+
+
+def _placed(store: DatabaseStore, placer: Placer, name: str) -> str:
+    chosen: list[str] = []
+
+    def create(at: str, reserve: Reserve) -> None:
+        with store.write() as state:
+            reservation = reserve(state)
+            state.add_tenant(make_tenant(name=name, hostname=None, host=at))
+            state.reserve(reservation)
+        chosen.append(at)
+
+    try:
+        placer.create(CreateRequest(name, "basic", profile="lite", start=False), EDITION, create)
+    except NoRoom:
+        return ""
+    return chosen[0]

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from ipaddress import IPv4Network
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -21,17 +18,13 @@ from looma_cli.model.placing import footprint
 from looma_cli.model.reporting import SilentReporter
 from looma_cli.model.requests import CreateRequest
 from looma_cli.model.tenant import Allocation, Subnet
-from looma_cli.plan.observation import Limits
 from looma_cli.settings import data_directory
-from looma_cli.usecases.context import Context
-from looma_cli.usecases.placing import Placer, Reserve
 from looma_cli.wiring import Looma, open_looma
 from tests.contract import races
 from tests.contract.conftest import Database
-from tests.factories import NOW, make_edition, make_tenant
-from tests.fakes.host import FakeHost
+from tests.factories import NOW, make_tenant
 
-RACERS, EACH, SEATS = 16, 3, 10
+RACERS, EACH, SEATS = 16, races.TENANTS_EACH, 10
 GIB = 1 << 30
 
 
@@ -164,36 +157,8 @@ def test_numbers_of_the_ranges_and_subnets_are_counted_by_host(store: DatabaseSt
 
 
 # a race for room
-EDITION = make_edition()
-
-
-def place(store: DatabaseStore, number: int) -> list[str]:
-    """The hosts of ``EACH`` tenants that are given none; empty text where there was no room."""
-    world: Any = SimpleNamespace(store=store, access=lambda host: FakeHost())
-    limits = Limits((20000, 29999), (30000, 31999), IPv4Network("10.192.0.0/10"), 80, 443)
-    placer = Placer(Context(world, SilentReporter(), limits, "local", "", "127.0.0.1"))
-    return [_placed(store, placer, f"tenant-{number}-{index}") for index in range(EACH)]
-
-
-def _placed(store: DatabaseStore, placer: Placer, name: str) -> str:
-    chosen: list[str] = []
-
-    def create(at: str, reserve: Reserve) -> None:
-        with store.write() as state:
-            reservation = reserve(state)
-            state.add_tenant(make_tenant(name=name, hostname=None, host=at))
-            state.reserve(reservation)
-        chosen.append(at)
-
-    try:
-        placer.create(CreateRequest(name, "basic", profile="lite", start=False), EDITION, create)
-    except NoRoom:
-        return ""
-    return chosen[0]
-
-
 def create_placed(home: str, store: DatabaseStore, number: int) -> list[str]:
-    """As ``place``, by a whole looma of this process."""
+    """As ``races.place_tenants``, by a whole looma of this process."""
     looma = open_looma({}, SilentReporter(), environment={"LOOMA_HOME": home})
     return [_created(looma, f"tenant-{number}-{index}") for index in range(EACH)]
 
@@ -223,8 +188,8 @@ def all_seats_are_taken_once(store: DatabaseStore, outcomes: list[list[str]]) ->
 
 
 def test_many_processes_fill_hosts_to_the_last_seat_and_no_further(database: Database) -> None:
-    small_hosts(database.store(), EDITION)
-    all_seats_are_taken_once(database.store(), races.race(place, database.url, RACERS))
+    small_hosts(database.store(), races.EDITION)
+    all_seats_are_taken_once(database.store(), races.race(races.place_tenants, database.url, RACERS))
 
 
 @pytest.mark.slow
