@@ -52,7 +52,8 @@ def measured(environment: Environment, *arguments: str) -> tuple[float, float]:
 
     def command() -> None:
         nonlocal peak
-        process = subprocess.Popen((*LOOMA, *arguments), env={**os.environ, **environment}, stdout=subprocess.DEVNULL)
+        unseen = subprocess.DEVNULL  # with progress, which is written all the same
+        process = subprocess.Popen((*LOOMA, *arguments), env={**os.environ, **environment}, stdout=unseen, stderr=unseen)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         assert process.returncode == 0, f"{arguments} ended with {process.returncode}"
