@@ -3,7 +3,8 @@ what lies there is written down as left, for when it comes back."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from looma_cli.errors import NotAllowed
 from looma_cli.model.backup import BackupManifest
@@ -35,13 +36,14 @@ def plan_evacuate(
     limits: Limits,
     *,
     keep_seconds: float,
-    behind: Sequence[LayerReference],
+    behind: Mapping[str, Sequence[LayerReference]],
     left: Sequence[LayerReference],
     registry: str,
     edge_image: str,
     support_images: Sequence[str],
 ) -> Plan:
-    """``behind`` are the tenant's layers on the host that is gone, ``left`` others whose numbers are taken.
+    """``behind`` are the tenant's layers by host: on the one that is gone, and what an operation had begun elsewhere; ``left`` are further
+    ones whose numbers are taken.
 
     Raises NotAllowed for a backup of another edition or a partial one, and for a tenant that is being made or deleted; NoFreePorts,
     NoFreeSubnet.
@@ -51,7 +53,7 @@ def plan_evacuate(
     name, host, seen = tenant.name, arrival.seen.host.name, arrival.seen
     stores = chosen_stores(manifest, tenant, edition, ())
     components = components_of(edition, tenant.profile)
-    data, app = next_generations(tenant, [*behind, *left])
+    data, app = next_generations(tenant, [*left, *(one for layers in behind.values() for one in layers)])
     layers: Layers = [["data", data], ["app", app]]
     there = tenant.at(layers, {"host": host, "address": seen.host.address})
     rows, subnets = new_holdings(there, layers, components, seen, arrival.held, limits)
@@ -84,14 +86,18 @@ def plan_evacuate(
     previous = {"host": tenant.host, "address": tenant.address, "public_port": tenant.public_port, "status": "switching"}
     steps.append(change_over(tenant, data, app, {**changes, "status": status}, previous))
     pivot = len(steps) - 1
-    old = [[one.layer, one.generation] for one in behind]
     record = {"host": tenant.host, "address": tenant.address, "public_port": tenant.public_port}
     steps += [
-        KeepLayers(name, tenant.host, old, keep_seconds, EVACUATE, record).planned("for when the host comes back"),
-        ReleasePlace(name, tenant.host).planned("nobody is there"),
+        *(_kept(name, place, layers, keep_seconds, record) for place, layers in behind.items()),
+        *(ReleasePlace(name, place).planned("nobody is there") for place in behind if place != host),
         *([CheckRoute(name, host, port).planned("seen from outside")] if mode == "serving" else []),
     ]
     backup = manifest.backup
     lines = [f"~ {name}: {tenant.host} -> {host}, from backup {backup.id} of {backup.created_at:%Y-%m-%d %H:%M} UTC"]
     lines += [f"~ url {tenant.url} -> {after.url}"]
     return Plan(EVACUATE, name, tuple(steps), pivot, tuple(lines), ("what was written after that backup is lost",))
+
+
+def _kept(name: str, host: str, layers: Sequence[LayerReference], seconds: float, record: Mapping[str, Any]) -> PlannedStep:
+    pairs = [[one.layer, one.generation] for one in layers]
+    return KeepLayers(name, host, pairs, seconds, EVACUATE, record).planned(f"for when somebody looks at {host}")

@@ -152,13 +152,17 @@ class Return:
         return replanning(self._context, host, attempt)
 
 
-def _behind(state: State, tenant: Tenant) -> list[LayerReference]:
-    """All layers of which anything may be on the tenant's host, services first: its own, and those that an operation had begun."""
-    rows = (*state.allocations(host=tenant.host, tenant=tenant.name), *state.subnets(host=tenant.host, tenant=tenant.name))
-    begun = {LayerReference(tenant.name, row.layer, row.generation) for row in rows if row.layer in ("data", "app")}
+def _behind(state: State, tenant: Tenant) -> dict[str, list[LayerReference]]:
+    """All layers of which anything may be somewhere, by host, services first: the tenant's own, and those that an operation had begun."""
+    rows = (*state.allocations(tenant=tenant.name), *state.subnets(tenant=tenant.name))
+    begun = {(row.host, LayerReference(tenant.name, row.layer, row.generation)) for row in rows if row.layer in ("data", "app")}
+    begun |= {(tenant.host, tenant.layer("data")), (tenant.host, tenant.layer("app"))}
     kept = {one.reference for one in state.kept_layers(tenant.name)}
-    found = (begun | {tenant.layer("data"), tenant.layer("app")}) - kept
-    return sorted(found, key=lambda one: (one.layer != "app", one.generation))
+    found: dict[str, list[LayerReference]] = {}
+    for host, one in sorted(begun, key=lambda pair: (pair[0], pair[1].layer != "app", pair[1].generation)):
+        if one not in kept:
+            found.setdefault(host, []).append(one)
+    return found
 
 
 def _last(state: State, tenant: Tenant) -> Backup | None:

@@ -188,6 +188,11 @@ def test_an_operation_that_waited_for_the_host_is_over(machine: Machine) -> None
     assert machine.looma().operations.show(paused.id).status == "failed"
     assert places(machine)["acme"] == ("local", "running")
     assert held(machine, "acme") == ROWS
+    machine.sites["b"].back()
+    machine.looma().switches.finalize("acme")
+    for host in ("b", "c"):  # what the move had begun on the other one, too
+        assert not any("acme" in name for name in machine.left_on_engine(host))
+    assert [one for one in machine.looma().state.audit().unknown if one.tenant == "acme"] == []
 
 
 def test_a_suspended_tenant_stays_suspended(machine: Machine) -> None:
