@@ -49,6 +49,7 @@ def open_looma(
         settings.images,
         settings.registry,
         settings.address,
+        settings.placement,
         children,
         stop_requested,
         workers=workers,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from looma_cli.adapters.database.store import DatabaseStore
     from looma_cli.adapters.engine.way import Way
     from looma_cli.model.edition import Component
-    from looma_cli.model.host import Host
+    from looma_cli.model.host import Host, HostKey
     from looma_cli.model.layer import Workload
     from looma_cli.model.protocols import (
         BackupVault,
@@ -214,6 +214,18 @@ class RealWorld:
 
         return LocalHost() if host == LOCAL else RemoteHost(self._connections.to(host))
 
+    def scan(self, url: str) -> HostKey:
+        from looma_cli.adapters.ssh import scan
+
+        return scan(url)
+
+    def with_host(self, host: Host) -> RealWorld:
+        """See World. Its connections are its own: whoever asked for it closes it."""
+        other = copy.copy(self)
+        other._engines, other._edges = {}, {}
+        other._connections = Connections(lambda name: host if name == host.name else self._host(name))
+        return other
+
     def _host(self, name: str) -> Host:
         with self.store.read() as state:
-            return state.host(name)
+            return state.host(name, counted=False)
