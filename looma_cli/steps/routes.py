@@ -152,7 +152,9 @@ class PutBackRoute(WorldStep):
         return ""
 
     def undo(self, world: World, progress: Progress) -> str:
-        if edge_runs(world, self.host):
+        with world.store.read() as state:
+            mode = self.mode or mode_of(state.tenant(self.tenant).status)
+        if not nothing_to_stop(world, self.host, mode) and edge_runs(world, self.host):
             apply_route(world, self.tenant, self.host, self.mode)
         return DrainEdge(self.tenant, self.host).do(world, progress)
 
@@ -177,7 +179,7 @@ class SetRouteMode(WorldStep):
         return ""
 
     def undo(self, world: World, progress: Progress) -> str:
-        if not self._routed(world):
+        if nothing_to_stop(world, self.host, self.previous) or not self._routed(world):
             return "no route"
         world.edge(self.host).set_mode(self.tenant, self.previous)
         return ""
