@@ -181,6 +181,8 @@ class Turns:
     def __init__(self) -> None:
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._reader, False)
+        self._waiting = select.poll()  # which, unlike select, has no largest number
+        self._waiting.register(self._reader, select.POLLIN)
         os.write(self._writer, b"!")
         self._lost = False
 
@@ -196,7 +198,7 @@ class Turns:
     def _taken(self) -> bool:
         deadline = time.monotonic() + LONGEST_TURN_SECONDS
         while (left := deadline - time.monotonic()) > 0:
-            if select.select([self._reader], [], [], left)[0]:
+            if self._waiting.poll(left * 1000):
                 with suppress(BlockingIOError):  # another was faster
                     return bool(os.read(self._reader, 1))
         self._lost = True

@@ -42,10 +42,11 @@ class SqliteDatabase:
 
     def _transactions(self, pragma: str, *, begin: str) -> Transactions:
         """``mode=rw``: only ``create`` makes a file. Python's driver keeps out of transactions (``isolation_level=None``)."""
+        path, busy_seconds = self.path, self._busy_seconds  # not self: SQLAlchemy keeps what opens a connection as long as that is open
 
         def connect() -> sqlite3.Connection:
-            uri = f"{self.path.as_uri()}?mode=rw"
-            connection = sqlite3.connect(uri, uri=True, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False)
+            uri = f"{path.as_uri()}?mode=rw"
+            connection = sqlite3.connect(uri, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute(pragma)
             return connection
