@@ -21,4 +21,6 @@ mount -t tmpfs -o mode=0755 tmpfs /run
 mkdir -p /run/sshd /run/lock /run/rig/bin
 mount -t tmpfs -o mode=1777 tmpfs /tmp
 mount -t tmpfs -o mode=0700 tmpfs /root
-mount -t tmpfs -o mode=0755 tmpfs "$hidden"
+if [ -d "$hidden" ]; then # else it lies below what is hidden already
+    mount -t tmpfs -o mode=0755 tmpfs "$hidden"
+fi
