@@ -54,6 +54,27 @@ class Operator:
         return found
 
 
+def carried_on(operator: Operator, tenant: str, result: Result) -> bool:
+    """Whether it is wholly there: by itself, or paused and then by resume. Otherwise it is wholly gone."""
+    looma = operator.looma
+    if result.code == 8:
+        (operation,) = looma.json("operation", "list")["operations"]
+        assert operation["status"] in ("paused", "interrupted")
+        result = looma("operation", "resume", operation["id"], "-o", "json")
+    assert result.code in (0, 1), result
+    if result.code == 1:
+        assert operator.anywhere() == []
+        looma.assert_nothing_left()
+        return False
+    assert looma.json("tenant", "show", tenant)["status"] == "running"
+    assert looma.json("health", tenant)["healthy"]
+    return True
+
+
+def started(operator: Operator, host: Host, tenant: str, count: int) -> bool:
+    return sum(c["State"]["Running"] for c in operator.containers(host, tenant)) >= count
+
+
 @contextmanager
 def open_operator(local: EngineApi, rig: Rig, path: Path) -> Iterator[Operator]:
     """Whatever it leaves on a host is removed."""
