@@ -18,9 +18,11 @@ from looma_cli.model.tenant import Tenant
 from looma_cli.usecases.at_once import at_once
 from looma_cli.usecases.backup_health import backup_concerns
 from looma_cli.usecases.context import LOCAL, Context
+from looma_cli.usecases.operation_health import stopped_midway
 
 EDGE = "edge"
-UP = ("running", "suspended", "failed")  # a tenant in the middle of an operation is asked only by name
+UP = ("running", "suspended", "failed")  # a tenant in the middle of an operation that goes on is asked only by name
+DOWN = ("created", "stopped")
 Answers = Mapping[str, ProbeResult]
 
 
@@ -61,7 +63,9 @@ class HealthUseCases:
         engine is gone there is nothing to report on, so that is raised (exit 7). Several hosts are asked at the same time.
         """
         with self._world.store.read() as state:
-            tenants = [state.tenant(name) for name in names] if names else [t for t in state.tenants() if t.status in UP]
+            every = [] if names else state.tenants()
+            tenants = [state.tenant(name) for name in names] if names else [t for t in every if t.status in UP]
+            stopped = stopped_midway(self._context, state, [t for t in every if t.status not in (*UP, *DOWN)])
             concerns = backup_concerns(self._context, state, tenants)
         found: dict[str, TenantHealth] = {}
         hosts = [self._of(host, tenants) for host in dict.fromkeys(tenant.host for tenant in tenants)]
@@ -69,8 +73,10 @@ class HealthUseCases:
             found |= answers
         reports = tuple(found[tenant.name] for tenant in tenants)
         self._remember(reports)
-        judged = tuple(_with(report, concerns.get(report.name, ())) for report in reports)
-        return HealthReport(all(report.healthy for report in judged), judged)
+        judged = [_with(report, concerns.get(report.name, ())) for report in reports]
+        if stopped:
+            judged = sorted((*judged, *stopped), key=lambda report: report.name)
+        return HealthReport(all(report.healthy for report in judged), tuple(judged))
 
     def _of(self, host: str, tenants: list[Tenant]) -> Asked:
         """Everything that needs the state is found before hosts are asked at the same time."""

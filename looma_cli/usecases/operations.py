@@ -76,11 +76,16 @@ class OperationUseCases:
         return operation
 
     def _judged(self, state: State, operation: Operation) -> Operation:
-        if operation.status not in ("pending", "running"):
-            return operation
-        lease = state.lease(f"tenant:{operation.tenant}")
-        held = lease is not None and lease.operation == operation.id and self._world.leases.alive(lease)
-        return operation if held else replace(operation, status="interrupted")
+        return judged(self._context, state, operation)
+
+
+def judged(context: Context, state: State, operation: Operation) -> Operation:
+    """A running one whose holder is dead reads interrupted."""
+    if operation.status not in ("pending", "running"):
+        return operation
+    lease = state.lease(f"tenant:{operation.tenant}")
+    held = lease is not None and lease.operation == operation.id and context.world.leases.alive(lease)
+    return operation if held else replace(operation, status="interrupted")
 
 
 def _beside(state: State, tenant: str, all: bool) -> list[Operation]:

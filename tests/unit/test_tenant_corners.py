@@ -135,14 +135,15 @@ def test_an_interrupted_create_is_named_even_without_an_engine(machine: Machine)
     assert paused.value.details["operation"] in held.value.hint
 
 
-def test_health_of_all_leaves_out_who_is_being_worked_on(machine: Machine) -> None:
+def test_health_of_all_says_who_waits_for_an_operator_in_the_middle_of_an_operation(machine: Machine) -> None:
     machine.looma().tenants.create(lite("well"))
     machine.engine.fail_on("start", EngineUnavailable("the engine went away"), layer="app")
     with pytest.raises(Paused):
         machine.looma().tenants.create(lite("begun"))
     report = machine.looma().health.check([])
-    assert [tenant.name for tenant in report.tenants] == ["well"]
-    assert report.healthy
+    assert [(tenant.name, tenant.healthy) for tenant in report.tenants] == [("begun", False), ("well", True)]
+    assert [(line.component, line.state) for line in report.tenants[0].components] == [("operation", "paused")]
+    assert not report.healthy
 
 
 def test_a_stopped_tenant_is_neither_healthy_nor_unhealthy(machine: Machine) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from looma_cli.errors import Unreachable
+from looma_cli.errors import Paused, Unreachable
 from tests.fakes.host import FakeHost
 from tests.worlds import Machine, lite
 
@@ -80,3 +80,15 @@ def test_hosts_are_asked_at_the_same_time_and_each_once(machine: Machine) -> Non
     assert judged(machine, *ALL) == dict.fromkeys(ALL, "healthy")
     assert not barrier.broken
     assert barrier.n_waiting == 0
+
+
+def test_a_tenant_whose_operation_waits_is_a_line_too(machine: Machine) -> None:
+    """In the middle of an operation that goes on a tenant is asked only by name; one that has stopped there is nobody's otherwise."""
+    machine.sites["h1"].cut()
+    with pytest.raises(Paused):
+        machine.looma().tenants.delete("h1-one", backup=False)
+    machine.sites["h1"].back()
+    assert judged(machine) == {**dict.fromkeys(ALL, "healthy"), "h1-one": "operation paused"}
+    (operation,) = machine.looma().operations.list()
+    machine.looma().operations.rollback(operation.id)
+    assert judged(machine) == dict.fromkeys(ALL, "healthy")
