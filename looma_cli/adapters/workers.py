@@ -181,8 +181,6 @@ class Turns:
     def __init__(self) -> None:
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._reader, False)
-        self._waiting = select.poll()  # which, unlike select, has no largest number
-        self._waiting.register(self._reader, select.POLLIN)
         os.write(self._writer, b"!")
         self._lost = False
 
@@ -196,9 +194,11 @@ class Turns:
                 os.write(self._writer, b"!")
 
     def _taken(self) -> bool:
+        waiting = select.poll()  # which, unlike select, has no largest number; of its own, since no two threads may wait with the same
+        waiting.register(self._reader, select.POLLIN)
         deadline = time.monotonic() + LONGEST_TURN_SECONDS
         while (left := deadline - time.monotonic()) > 0:
-            if self._waiting.poll(left * 1000):
+            if waiting.poll(left * 1000):
                 with suppress(BlockingIOError):  # another was faster
                     return bool(os.read(self._reader, 1))
         self._lost = True

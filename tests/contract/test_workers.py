@@ -223,3 +223,21 @@ def test_a_turn_that_died_with_its_process_is_waited_for_once() -> None:
         answers = all_answers(crew, range(1, 3))
     assert answers[1] >= LONGEST_TURN_SECONDS
     assert answers[2] < LONGEST_TURN_SECONDS / 2
+
+
+def test_threads_of_one_process_wait_for_their_turns_at_the_same_time() -> None:
+    """A lease's heartbeat writes beside whatever its process does."""
+    turns, taken = Turns(), []
+
+    def take(number: int) -> None:
+        with turns.turn():
+            taken.append(number)
+
+    with turns.turn():
+        threads = [Thread(target=take, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.2)
+    for thread in threads:
+        thread.join(10)
+    assert sorted(taken) == [0, 1, 2, 3]
